@@ -1,0 +1,73 @@
+# Everything a user or a developer runs. `make help` lists it.
+
+# An Envoy of your own: ENVOY=/path/to/envoy
+ENVOY ?= $(CURDIR)/target/envoy/bin/envoy
+export ENVOY
+
+wasm := target/wasm32-wasip1/release/openwhisk_filter.wasm
+openwhisk := target/release/openwhisk-local
+# The largest the filter may get, in bytes.
+size_budget := 360000
+
+cargo_home := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
+# No path of the building machine in the filter.
+build_filter := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(cargo_home)=cargo" \
+	cargo rustc --locked --release --lib --crate-type cdylib --target wasm32-wasip1
+# The release profile is made for the filter. A server should survive a panic, and need not be small.
+build_openwhisk := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	cargo build --locked --release -p openwhisk-local
+
+.DEFAULT_GOAL := help
+.PHONY: build envoy run test test-client check lint fmt size clean help toolchain
+
+build: toolchain ## Build the filter (target/wasm32-wasip1/release) and the local OpenWhisk (target/release)
+	$(build_filter)
+	$(build_openwhisk)
+
+toolchain: # The wasm target and the components, where rustup can add them.
+	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust with rustup" >&2; exit 1; }
+	@test -d "$$(rustc --print target-libdir --target wasm32-wasip1)" || rustup target add wasm32-wasip1
+
+envoy: ## Put a real Envoy under target/envoy, unless ENVOY=/path says to use another one
+	@if [ "$(ENVOY)" = "$(CURDIR)/target/envoy/bin/envoy" ]; then sh envoy/install.sh; \
+	elif [ ! -x "$(ENVOY)" ]; then echo "error: ENVOY is $(ENVOY), which is no program" >&2; exit 1; fi
+
+run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses that OpenWhisk)
+	@exec python3 envoy/run.py
+
+test: build envoy ## Run all tests: unit, golden, real Envoy, the official JavaScript client
+	cargo test --locked --workspace
+	@$(MAKE) --no-print-directory test-client
+
+test-client: # The official client of OpenWhisk against the local one.
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		cd tests/client && npm ci --ignore-scripts --no-audit --no-fund --silent && \
+		OPENWHISK_LOCAL="$(CURDIR)/$(openwhisk)" node --test; \
+	elif [ "$(CI)" = true ]; then \
+		echo "error: node and npm are missing, and the test of the JavaScript client needs them" >&2; exit 1; \
+	else \
+		echo "left out: the test of the JavaScript client, because node and npm are missing"; \
+	fi
+
+check: lint size ## Check formatting, lints, documentation and the size of the filter
+
+lint: toolchain # Clippy runs natively and for the wasm target, where the host edge exists.
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+size: toolchain ## Build the filter and compare its size with the budget
+	$(build_filter)
+	@size=$$(wc -c < $(wasm)); echo "$(wasm): $$size bytes of $(size_budget)"; test $$size -le $(size_budget)
+
+clean: ## Remove everything that was built or installed
+	rm -rf target tests/client/node_modules
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

@@ -1,0 +1,147 @@
+//! The names of an action, and its address in `OpenWhisk`'s REST API.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The longest name `OpenWhisk` takes, in characters.
+///
+/// Source: apache/openwhisk `core/entity/EntityPath.scala`, `EntityName.ENTITY_NAME_MAX_LENGTH`.
+pub const LONGEST_NAME: usize = 256;
+
+/// Everything but the unreserved characters of a URI path segment.
+///
+/// Source: RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The name of a namespace, package or action.
+///
+/// Guaranteed to match `[\w]|[\w][\w@ .&-]{0,254}[\w@.&-]`, so it is ASCII, not empty, holds no
+/// slash, and is neither `.` nor `..`.
+///
+/// Source: apache/openwhisk `core/entity/EntityPath.scala`, `EntityName.REGEX`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+/// The text is not an `OpenWhisk` name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidName;
+
+impl Name {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`InvalidName`] if the text breaks the rule above.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let starts_well = text.starts_with(is_word);
+        let is_clean = text.chars().all(|c| is_word(c) || matches!(c, '@' | ' ' | '.' | '&' | '-'));
+        if starts_well && is_clean && !text.ends_with(' ') && text.len() <= LONGEST_NAME {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName)
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a name of 1 to {LONGEST_NAME} characters: letters, digits, `_`, `@`, `.`, `&`, `-` and spaces, \
+             starting with a letter, a digit or `_`, not ending with a space"
+        )
+    }
+}
+
+/// Which action a configuration invokes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// The namespace; `_` is the namespace of the key.
+    pub namespace: Name,
+    /// The package, if the action is in one.
+    pub package: Option<Name>,
+    /// The action's own name.
+    pub name: Name,
+}
+
+impl Action {
+    /// The action's path in the REST API, percent-encoded, starting with `/api/v1`.
+    ///
+    /// Source: apache/openwhisk `docs/rest_api.md`.
+    #[must_use]
+    pub fn api_path(&self) -> String {
+        let encode = |name: &Name| utf8_percent_encode(&name.0, RESERVED).to_string();
+        let package = self.package.as_ref().map_or_else(String::new, |package| format!("{}/", encode(package)));
+        format!("/api/v1/namespaces/{}/actions/{package}{}", encode(&self.namespace), encode(&self.name))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.namespace)?;
+        if let Some(package) = &self.package {
+            write!(f, "{package}/")?;
+        }
+        write!(f, "{}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rule_of_openwhisk() {
+        let longest = "a".repeat(256);
+        let too_long = "a".repeat(257);
+        let cases: &[(&str, bool)] = &[
+            ("hello", true),
+            ("_", true),
+            ("0.0", true),
+            ("a b", true),
+            ("a@b.c&d", true),
+            ("a-", true),
+            ("_ _", true),
+            (&longest, true),
+            (&too_long, false),
+            ("", false),
+            (" a", false),
+            ("a ", false),
+            ("-abc", false),
+            ("&abc", false),
+            (".", false),
+            ("..", false),
+            ("a/b", false),
+            ("a%2fb", false),
+            ("a?b", false),
+            ("a\nb", false),
+            ("a\0", false),
+            ("é", false),
+        ];
+        for (text, accepted) in cases {
+            assert_eq!(Name::parse(text).is_ok(), *accepted, "name {text:?}");
+        }
+    }
+
+    #[test]
+    fn the_api_path_is_percent_encoded() {
+        let cases = [
+            ("_", None, "hello", "/api/v1/namespaces/_/actions/hello", "_/hello"),
+            ("guest", Some("pkg"), "a b", "/api/v1/namespaces/guest/actions/pkg/a%20b", "guest/pkg/a b"),
+            ("a@b.c", Some("x&y"), "z-1", "/api/v1/namespaces/a%40b.c/actions/x%26y/z-1", "a@b.c/x&y/z-1"),
+        ];
+        for (namespace, package, name, path, shown) in cases {
+            let parse = |text| Name::parse(text).expect(text);
+            let action = Action { namespace: parse(namespace), package: package.map(parse), name: parse(name) };
+            assert_eq!(action.api_path(), path, "{shown}");
+            assert_eq!(action.to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Where `OpenWhisk`'s REST API lives: scheme, host, port and path prefix.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use http::Uri;
+
+/// Scheme of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// The address of an `OpenWhisk`: `http://` or `https://`, a host, perhaps a port and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiHost {
+    scheme: Scheme,
+    host: String,
+    port: Option<u16>,
+    path_prefix: String,
+}
+
+/// The text is not the address of an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidApiHost;
+
+impl ApiHost {
+    /// Reads an address such as `https://openwhisk.example:8443/prefix`.
+    ///
+    /// # Errors
+    /// [`InvalidApiHost`] if the scheme is another one or missing, the host is not a DNS name or
+    /// an IP address, the port is not 1 to 65535, or there is user info, a query or a fragment.
+    pub fn parse(text: &str) -> Result<Self, InvalidApiHost> {
+        // http::Uri drops a fragment without a word.
+        if text.contains('#') {
+            return Err(InvalidApiHost);
+        }
+        let uri: Uri = text.parse().map_err(|_| InvalidApiHost)?;
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
+            _ => return Err(InvalidApiHost),
+        };
+        let authority = uri.authority().ok_or(InvalidApiHost)?;
+        let host = authority.host();
+        if !is_host(host) || uri.query().is_some() {
+            return Err(InvalidApiHost);
+        }
+        // Whatever else the authority holds (user info, a port that is none) shows in the rest.
+        let port = match authority.as_str().strip_prefix(host) {
+            Some("") => None,
+            Some(_) => match authority.port_u16() {
+                Some(port) if port > 0 => Some(port),
+                _ => return Err(InvalidApiHost),
+            },
+            None => return Err(InvalidApiHost),
+        };
+        let path_prefix = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { scheme, host: host.to_owned(), port, path_prefix })
+    }
+
+    /// The scheme.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// What stands before `/api/v1`: empty, or a path that starts with a slash and does not end with one.
+    #[must_use]
+    pub fn path_prefix(&self) -> &str {
+        &self.path_prefix
+    }
+
+    /// `host` or `host:port`, as in the `host` header: the port only if one was given.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
+    }
+
+    /// `host:port`, always with the port.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port.unwrap_or(self.scheme.default_port()))
+    }
+}
+
+/// A DNS name (labels of letters, digits, `-` and `_`), an IPv4 address or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(is_label)
+}
+
+impl fmt::Display for InvalidApiHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "`http://` or `https://`, a host, and perhaps a port and a path, without user info, query or fragment",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let cases = [
+            ("http://127.0.0.1:3233", Scheme::Http, "127.0.0.1:3233", "127.0.0.1:3233", ""),
+            ("https://openwhisk.example", Scheme::Https, "openwhisk.example", "openwhisk.example:443", ""),
+            ("http://openwhisk/", Scheme::Http, "openwhisk", "openwhisk:80", ""),
+            ("HTTP://openwhisk/", Scheme::Http, "openwhisk", "openwhisk:80", ""),
+            ("http://ow.example./a/b/", Scheme::Http, "ow.example.", "ow.example.:80", "/a/b"),
+            ("https://[::1]:8443/x", Scheme::Https, "[::1]:8443", "[::1]:8443", "/x"),
+            ("http://a_b-c.d:65535", Scheme::Http, "a_b-c.d:65535", "a_b-c.d:65535", ""),
+        ];
+        for (text, scheme, authority, host_and_port, path_prefix) in cases {
+            let host = ApiHost::parse(text).unwrap_or_else(|_| panic!("{text:?} was refused"));
+            assert_eq!(host.scheme(), scheme, "{text:?}");
+            assert_eq!(host.authority(), authority, "{text:?}");
+            assert_eq!(host.host_and_port(), host_and_port, "{text:?}");
+            assert_eq!(host.path_prefix(), path_prefix, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let long_host = format!("http://{}", "a.".repeat(200));
+        let cases = [
+            "",
+            "openwhisk.example",
+            "127.0.0.1:3233",
+            "//openwhisk",
+            "ftp://openwhisk",
+            "http://",
+            "http:///api",
+            "http://:80",
+            "http://host:",
+            "http://host:0",
+            "http://host:65536",
+            "http://host:abc",
+            "http://host:80:80",
+            "http://user@host",
+            "http://user:key@host",
+            "http://user:key@host:80",
+            "http://@host",
+            "http://host?x=1",
+            "http://host/#top",
+            "http://host#top",
+            "http://ho st",
+            "http://host/a b",
+            "http://host/\r\nx: y",
+            "http://h%2fost",
+            "http://a..b",
+            "http://[::1",
+            "http://[fe80::1%25eth0]",
+            "http://[zz]",
+            "http://höst",
+            &long_host,
+        ];
+        for text in cases {
+            assert_eq!(ApiHost::parse(text), Err(InvalidApiHost), "{text:?}");
+        }
+    }
+}

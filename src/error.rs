@@ -1,0 +1,269 @@
+//! Everything that can keep a client from getting a result, by who is at fault.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::outcome::beginning;
+use crate::shaping::BrokenRule;
+
+/// Why a request gets no result. `Display` is the sentence for the operator's log, without secrets;
+/// [`Error::for_client`] the one for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Client: the body is larger than `max_req_body_size`.
+    RequestTooLarge {
+        /// The largest body taken, in bytes.
+        limit: u64,
+    },
+    /// Platform: the host knows no upstream of that name.
+    UnknownUpstream {
+        /// The upstream's name.
+        upstream: String,
+    },
+    /// Platform: the host cannot call the upstream now.
+    UnavailableUpstream {
+        /// The upstream's name.
+        upstream: String,
+    },
+    /// Platform: no connection came about, or it broke before an answer.
+    Unreachable {
+        /// The upstream's name.
+        upstream: String,
+        /// What the host says about it, if it says anything.
+        reason: String,
+    },
+    /// Platform: no answer before the deadline.
+    DeadlinePassed {
+        /// The deadline, in milliseconds.
+        timeout: u128,
+        /// The id of the activation that goes on, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+    },
+    /// Platform: the answer began and did not end, or is larger than the host takes.
+    BrokenOff {
+        /// The upstream's name.
+        upstream: String,
+    },
+    /// Platform: the answer is not what `OpenWhisk`'s API answers.
+    NotOpenWhisk {
+        /// Its status.
+        status: StatusCode,
+        /// The beginning of its body.
+        body: String,
+    },
+    /// Platform: `OpenWhisk` refused the call, in its own words.
+    Refused {
+        /// The status of its answer, 400 to 599.
+        status: StatusCode,
+        /// The id of the activation, if it came to one.
+        activation_id: Option<String>,
+        /// Its answer: JSON.
+        body: String,
+    },
+    /// Action: it failed, in its own words.
+    ActionFailed {
+        /// The id of the activation, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+        /// `OpenWhisk`'s answer: JSON.
+        body: String,
+    },
+    /// Action: the result breaks a rule of shaped results.
+    BrokenRule {
+        /// The rule.
+        rule: BrokenRule,
+        /// The id of the activation, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+    },
+    /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
+    NotConfigured,
+}
+
+/// What a client is told of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words<'a> {
+    /// A sentence of ours.
+    Gateway(String),
+    /// The answer of `OpenWhisk` itself: JSON.
+    OpenWhisk(&'a str),
+}
+
+impl Error {
+    /// The status the client gets. The one place where errors become statuses.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::DeadlinePassed { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::NotOpenWhisk { status, .. } if status.is_client_error() || status.is_server_error() => *status,
+            Self::BrokenOff { .. }
+            | Self::NotOpenWhisk { .. }
+            | Self::ActionFailed { .. }
+            | Self::BrokenRule { .. } => StatusCode::BAD_GATEWAY,
+            Self::Refused { status, .. } => *status,
+            Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the client is told: never a secret, never the inside of the gateway.
+    #[must_use]
+    pub fn for_client(&self) -> Words<'_> {
+        match self {
+            Self::RequestTooLarge { limit } => {
+                Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
+            }
+            Self::NotConfigured => Words::Gateway(self.to_string()),
+            Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
+                Words::Gateway("openwhisk cannot be reached".to_owned())
+            }
+            Self::DeadlinePassed { timeout, .. } => {
+                Words::Gateway(format!("the action did not answer within {timeout} ms"))
+            }
+            Self::BrokenOff { .. } => Words::Gateway("the answer of openwhisk broke off".to_owned()),
+            Self::NotOpenWhisk { status, .. } => {
+                Words::Gateway(format!("the answer with status {} is not one of openwhisk's API", status.as_str()))
+            }
+            Self::BrokenRule { rule, .. } => {
+                Words::Gateway(format!("the result of the action breaks a rule: {}", rule.rule()))
+            }
+            Self::Refused { body, .. } | Self::ActionFailed { body, .. } => Words::OpenWhisk(body),
+        }
+    }
+
+    /// The id of the activation the error is about, if `OpenWhisk` told it.
+    #[must_use]
+    pub fn activation_id(&self) -> Option<&str> {
+        match self {
+            Self::DeadlinePassed { activation_id, .. }
+            | Self::Refused { activation_id, .. }
+            | Self::ActionFailed { activation_id, .. }
+            | Self::BrokenRule { activation_id, .. } => activation_id.as_deref(),
+            Self::RequestTooLarge { .. }
+            | Self::UnknownUpstream { .. }
+            | Self::UnavailableUpstream { .. }
+            | Self::Unreachable { .. }
+            | Self::BrokenOff { .. }
+            | Self::NotOpenWhisk { .. }
+            | Self::NotConfigured => None,
+        }
+    }
+
+    /// Whether the operator of the gateway has to do something, and not the author of the action or the client.
+    #[must_use]
+    pub const fn concerns_operator(&self) -> bool {
+        !matches!(self, Self::RequestTooLarge { .. } | Self::ActionFailed { .. })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RequestTooLarge { limit } => {
+                write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
+            }
+            Self::UnknownUpstream { upstream } => write!(
+                f,
+                "the host knows no upstream {upstream:?}: on Envoy `upstream` must name a cluster, by default the \
+                 host:port of `api_host`"
+            ),
+            Self::UnavailableUpstream { upstream } => write!(
+                f,
+                "the host refuses calls to the upstream {upstream:?}: no healthy host, a name that does not resolve, \
+                 or a circuit breaker that is open"
+            ),
+            Self::Unreachable { upstream, reason } => {
+                write!(f, "no answer from the upstream {upstream:?}, check that openwhisk runs there: {reason:?}")
+            }
+            Self::DeadlinePassed { timeout, .. } => {
+                write!(f, "the action did not answer within {timeout} ms (`timeout`)")
+            }
+            Self::BrokenOff { upstream } => {
+                write!(f, "the answer of the upstream {upstream:?} broke off, or is larger than the host takes")
+            }
+            Self::NotOpenWhisk { status, body } => write!(
+                f,
+                "the answer with status {} is not one of openwhisk's API, check that `api_host` is its address: \
+                 {body:?}",
+                status.as_str()
+            ),
+            Self::Refused { status, body, .. } => {
+                write!(f, "openwhisk refused the call with {}: {:?}", status.as_str(), beginning(body))
+            }
+            Self::ActionFailed { body, .. } => write!(f, "the action failed: {:?}", beginning(body)),
+            Self::BrokenRule { rule, .. } => write!(f, "the result of the action breaks a rule: {rule}"),
+            Self::NotConfigured => f.write_str("the filter is not configured"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_learns_nothing_of_the_inside_of_the_gateway() {
+        let upstream = || "secret-cluster".to_owned();
+        let body = || "internal page".to_owned();
+        let cases = [
+            (Error::RequestTooLarge { limit: 7 }, 413, "the body of the request is larger than 7 bytes"),
+            (Error::UnknownUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
+            (Error::UnavailableUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
+            (Error::Unreachable { upstream: upstream(), reason: body() }, 503, "openwhisk cannot be reached"),
+            (
+                Error::DeadlinePassed { timeout: 1000, activation_id: None },
+                504,
+                "the action did not answer within 1000 ms",
+            ),
+            (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
+            (
+                Error::NotOpenWhisk { status: StatusCode::OK, body: body() },
+                502,
+                "the answer with status 200 is not one of openwhisk's API",
+            ),
+            (
+                Error::NotOpenWhisk { status: StatusCode::NOT_FOUND, body: body() },
+                404,
+                "the answer with status 404 is not one of openwhisk's API",
+            ),
+            (Error::NotConfigured, 500, "the filter is not configured"),
+        ];
+        for (error, status, sentence) in cases {
+            assert_eq!(error.status().as_u16(), status, "{error:?}");
+            assert_eq!(error.for_client(), Words::Gateway(sentence.to_owned()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_names_what_to_look_at() {
+        let upstream = || "ow".to_owned();
+        let cases = [
+            (Error::RequestTooLarge { limit: 7 }, "`max_req_body_size`"),
+            (
+                Error::UnknownUpstream { upstream: upstream() },
+                "no upstream \"ow\": on Envoy `upstream` must name a cluster",
+            ),
+            (Error::UnavailableUpstream { upstream: upstream() }, "no healthy host"),
+            (
+                Error::Unreachable { upstream: upstream(), reason: "refused\n".to_owned() },
+                "\"ow\", check that openwhisk runs there: \"refused\\n\"",
+            ),
+            (Error::DeadlinePassed { timeout: 7, activation_id: None }, "7 ms (`timeout`)"),
+            (
+                Error::NotOpenWhisk { status: StatusCode::OK, body: "<html>\n".to_owned() },
+                "check that `api_host` is its address: \"<html>\\n\"",
+            ),
+            (
+                Error::Refused { status: StatusCode::UNAUTHORIZED, activation_id: None, body: "{}".to_owned() },
+                "openwhisk refused the call with 401: \"{}\"",
+            ),
+        ];
+        for (error, expected) in cases {
+            assert!(error.to_string().contains(expected), "{error} should contain {expected}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A proxy-wasm filter that takes over a request on a route, invokes an Apache `OpenWhisk` action
+//! through the REST API, and answers the client with the result, within a deadline.
+//!
+//! It is not a proxy for `OpenWhisk`: the client never sees the API, the credentials or the
+//! client's own path, only what the action answers.
+//!
+//! The line every request walks, each arrow one function:
+//!
+//! ```text
+//! plugin bytes -> Config                                                          once
+//! headers + body -> Request -> payload -> Call -> [host] -> Outcome -> Activation | Error -> Reply
+//! ```
+//!
+//! Everything but `host` is pure: it does not log, read the clock or the environment, and does
+//! not know the host. [`exchange::Exchange`] drives the line as a step machine, and `host`, which
+//! exists only in the wasm build, performs the steps.
+
+pub mod action;
+pub mod api_host;
+pub mod attributes;
+pub mod call;
+pub mod config;
+pub mod connections;
+pub mod error;
+pub mod exchange;
+pub mod outcome;
+pub mod payload;
+pub mod reply;
+pub mod request;
+pub mod secret;
+pub mod shaping;
+
+#[cfg(target_family = "wasm")]
+mod host;

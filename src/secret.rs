@@ -1,0 +1,104 @@
+//! The credentials for `OpenWhisk`, which nothing may ever print.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A service token `user:key`, kept as the value of the `authorization` header.
+///
+/// Source: RFC 7617 (Basic authentication); apache/openwhisk
+/// `core/controller/BasicAuthenticationDirective.scala`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServiceToken {
+    basic: String,
+}
+
+/// Why a text is not a service token. Carries nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidServiceToken {
+    /// There is no colon.
+    NoColon,
+    /// Nothing stands before the first colon.
+    NoUser,
+    /// Nothing stands behind the first colon.
+    NoKey,
+    /// A character is not printable ASCII, or is a space.
+    NotPrintable,
+}
+
+impl ServiceToken {
+    /// Checks a token and encodes it.
+    ///
+    /// # Errors
+    /// [`InvalidServiceToken`] unless it is `user:key`, both parts not empty and of printable ASCII.
+    pub fn parse(text: &str) -> Result<Self, InvalidServiceToken> {
+        let (user, key) = text.split_once(':').ok_or(InvalidServiceToken::NoColon)?;
+        if user.is_empty() {
+            return Err(InvalidServiceToken::NoUser);
+        }
+        if key.is_empty() {
+            return Err(InvalidServiceToken::NoKey);
+        }
+        if !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(InvalidServiceToken::NotPrintable);
+        }
+        Ok(Self { basic: format!("Basic {}", STANDARD.encode(text)) })
+    }
+
+    /// The value of the `authorization` header. Secret: for the call only.
+    #[must_use]
+    pub fn basic(&self) -> &str {
+        &self.basic
+    }
+}
+
+impl fmt::Debug for ServiceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceToken(…)")
+    }
+}
+
+impl fmt::Display for InvalidServiceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoColon => "a string without a colon",
+            Self::NoUser => "a string with nothing before the colon",
+            Self::NoKey => "a string with nothing behind the colon",
+            Self::NotPrintable => "a string with a space or a character that is not printable ASCII",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_becomes_basic_credentials() {
+        let token = ServiceToken::parse("user:key:with:colons").expect("valid");
+        assert_eq!(token.basic(), "Basic dXNlcjprZXk6d2l0aDpjb2xvbnM=");
+    }
+
+    #[test]
+    fn a_malformed_token_is_refused() {
+        let cases = [
+            ("", InvalidServiceToken::NoColon),
+            ("token", InvalidServiceToken::NoColon),
+            (":key", InvalidServiceToken::NoUser),
+            ("user:", InvalidServiceToken::NoKey),
+            ("user:key\n", InvalidServiceToken::NotPrintable),
+            ("us er:key", InvalidServiceToken::NotPrintable),
+            ("user:kéy", InvalidServiceToken::NotPrintable),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ServiceToken::parse(text), Err(expected), "token {text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_token() {
+        let token = ServiceToken::parse("alice:wonderland").expect("valid");
+        assert_eq!(format!("{token:?}"), "ServiceToken(…)");
+    }
+}

@@ -1,0 +1,54 @@
+//! The built filter as a file: what it asks of a host, and which features of wasm it uses.
+#![allow(clippy::panic, clippy::expect_used, reason = "test code stops at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+
+const FILTER: &str = "target/wasm32-wasip1/release/openwhisk_filter.wasm";
+
+/// What the engine of the wasm runtime of APISIX (libwasmtime 0.38) knows.
+///
+/// `GC_TYPES` only lets the validator represent references at all.
+const FEATURES: WasmFeatures =
+    WasmFeatures::WASM2.difference(WasmFeatures::SIMD).union(WasmFeatures::FLOATS).union(WasmFeatures::GC_TYPES);
+
+fn filter() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILTER);
+    std::fs::read(path).unwrap_or_else(|error| panic!("{FILTER}: {error}: run `make build` first"))
+}
+
+/// A host refuses to load a module with an import it does not have. Those of `wasm-nginx-module` lack
+/// `proxy_get_metric` and `proxy_get_log_level`.
+#[test]
+fn the_imports_are_those_of_the_golden_list() {
+    let wasm = filter();
+    let mut imports = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        if let Payload::ImportSection(section) = payload.expect("the filter parses") {
+            for import in section.into_imports() {
+                let import = import.expect("the filter parses");
+                imports.insert(format!("{}.{}", import.module, import.name));
+            }
+        }
+    }
+    let golden: BTreeSet<String> = include_str!("imports.txt").lines().map(str::to_owned).collect();
+    assert_eq!(imports, golden, "tests/imports.txt lists what hosts are known to have");
+}
+
+#[test]
+fn the_filter_needs_no_newer_feature_of_wasm_than_the_oldest_host_has() {
+    Validator::new_with_features(FEATURES)
+        .validate_all(&filter())
+        .expect("valid for an engine of the age of wasmtime 0.38");
+}
+
+#[test]
+fn the_filter_holds_no_path_of_the_machine_that_built_it() {
+    let wasm = filter();
+    for path in [env!("CARGO_MANIFEST_DIR"), env!("HOME")] {
+        let found = wasm.windows(path.len()).any(|window| window == path.as_bytes());
+        assert!(!found || path.len() < 4, "the filter holds {path:?}");
+    }
+}

@@ -1,0 +1,352 @@
+//! A golden case, complete for a driver to run it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::body::Text;
+use crate::error::Wrong;
+use crate::file;
+
+/// The key of the standalone `OpenWhisk`'s guest: the token of every case that sets none.
+pub const GUEST: &str =
+    "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP";
+
+/// The `user-agent` of a call: the filter's name and some version.
+pub(crate) const ANY_VERSION: &str = "openwhisk-filter/*";
+
+/// One exchange, and what it must look like.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The name of its folder, which states the fact.
+    pub name: String,
+    /// The fact, in a sentence.
+    pub about: String,
+    /// The attributes of the filter, without `upstream` unless the case gives it.
+    pub config: Map<String, Value>,
+    /// What the client sends.
+    pub request: Request,
+    /// What `OpenWhisk` must receive; nothing if no call may happen.
+    pub call: Option<ExpectedCall>,
+    /// What `OpenWhisk` answers, where it is scripted.
+    pub answer: Option<Answer>,
+    /// What the client must get.
+    pub reply: ExpectedReply,
+    /// The program of the action, for a driver with an `OpenWhisk` that executes it.
+    pub action: Option<String>,
+    pub(crate) openwhisk: bool,
+    pub(crate) except: BTreeMap<Driver, String>,
+}
+
+/// A way to run a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// The core, natively.
+    Native,
+    /// The built filter in a host for tests.
+    Host,
+    /// A real Envoy, with a scripted upstream.
+    Envoy,
+    /// A real Envoy, with the local `OpenWhisk`.
+    OpenWhisk,
+}
+
+/// What the client sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The path and query.
+    pub path: String,
+    /// The headers, without `host` and those of the body's length.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What `OpenWhisk` must receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedCall {
+    /// The method.
+    pub method: String,
+    /// The path and query.
+    pub path: String,
+    /// All headers, with lower-case names.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What `OpenWhisk` answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A whole answer.
+    Whole {
+        /// Its status.
+        status: u16,
+        /// Its headers.
+        headers: Vec<(String, String)>,
+        /// Its body.
+        body: Vec<u8>,
+    },
+    /// Something else.
+    Fault(Fault),
+}
+
+/// What happens instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The connection is refused.
+    Unreachable,
+    /// The connection is closed before the answer.
+    Closed,
+    /// Nothing comes before the deadline.
+    Silent,
+    /// The connection is closed in the body of the answer.
+    BrokenOff,
+    /// The host knows no such upstream.
+    UnknownUpstream,
+}
+
+/// What the client must get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedReply {
+    /// The status.
+    pub status: u16,
+    /// All headers that are not the gateway's own, with lower-case names.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The body.
+    pub body: Text,
+}
+
+impl Case {
+    /// The configuration as JSON, with this upstream unless the case says something else.
+    #[must_use]
+    pub fn config_json(&self, upstream: &str) -> String {
+        let mut config = self.config.clone();
+        match config.get("upstream") {
+            None => _ = config.insert("upstream".to_owned(), upstream.into()),
+            Some(Value::Null) => _ = config.remove("upstream"),
+            Some(_) => {}
+        }
+        Value::Object(config).to_string()
+    }
+
+    /// Whether a driver runs the case.
+    #[must_use]
+    pub fn runs_on(&self, driver: Driver) -> bool {
+        !self.except.contains_key(&driver) && (driver != Driver::OpenWhisk || self.openwhisk)
+    }
+
+    /// An attribute that is a string.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.config.get(name)?.as_str()
+    }
+
+    /// The id of the request, which is the `code` of gateway errors.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        self.request.headers.iter().find(|(name, _)| name == "x-request-id").map_or("", |(_, value)| value)
+    }
+}
+
+/// Reads all cases in a folder, sorted by name.
+///
+/// # Errors
+/// [`Wrong`] for the first file that is not a case.
+pub fn cases(folder: &Path) -> Result<Vec<Case>, Wrong> {
+    let entries = fs::read_dir(folder).map_err(|error| Wrong::new(folder, error))?;
+    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    if folders.is_empty() {
+        return Err(Wrong::new(folder, "there is no case here"));
+    }
+    folders.iter().map(|folder| read(folder)).collect()
+}
+
+fn read(folder: &Path) -> Result<Case, Wrong> {
+    let path = folder.join("case.yaml");
+    let text = fs::read_to_string(&path).map_err(|error| Wrong::new(&path, error))?;
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let action = fs::read_to_string(folder.join("action.js")).ok();
+    parse(name, &text, action).map_err(|reason| Wrong::new(&path, reason))
+}
+
+fn parse(name: String, text: &str, action: Option<String>) -> Result<Case, String> {
+    let file: file::File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    if let Some((driver, _)) = file.except.iter().find(|(_, reason)| reason.trim().is_empty()) {
+        return Err(format!("`except` gives no reason for {driver:?}"));
+    }
+    let config = config(&name, file.config);
+    let request = request(&name, file.request)?;
+    let call = match file.call {
+        file::Call::None(file::Nothing::None) => None,
+        file::Call::Some(call) => Some(expected_call(call, &config, &request)?),
+    };
+    let answer = file.answer.map(answer).transpose()?;
+    if call.is_none() && answer.is_some() {
+        return Err("`answer` is given, but `call` is none".to_owned());
+    }
+    if call.is_some() && answer.is_none() {
+        return Err("`answer` is missing, as `call` is not none".to_owned());
+    }
+    let reply = ExpectedReply {
+        status: file.reply.status,
+        headers: by_name(file.reply.headers),
+        body: file.reply.body.into_text()?,
+    };
+    let openwhisk = file.openwhisk || action.is_some();
+    Ok(Case { name, about: file.about, config, request, call, answer, reply, action, openwhisk, except: file.except })
+}
+
+/// The base configuration with a case's attributes on top.
+fn config(name: &str, attributes: Map<String, Value>) -> Map<String, Value> {
+    let mut config = Map::new();
+    config.insert("api_host".to_owned(), json!("http://openwhisk.example"));
+    config.insert("service_token".to_owned(), json!(GUEST));
+    config.insert("namespace".to_owned(), json!("guest"));
+    config.insert("action".to_owned(), json!(name));
+    for (attribute, value) in attributes {
+        if value.is_null() && attribute != "upstream" {
+            config.remove(&attribute);
+        } else {
+            config.insert(attribute, value);
+        }
+    }
+    config
+}
+
+fn request(name: &str, file: file::Request) -> Result<Request, String> {
+    let mut headers = lines(file.headers);
+    if !headers.iter().any(|(name, _)| name == "x-request-id") {
+        headers.push(("x-request-id".to_owned(), format!("golden-{name}")));
+    }
+    Ok(Request {
+        method: file.method.unwrap_or_else(|| "GET".to_owned()),
+        path: file.path.unwrap_or_else(|| "/hello".to_owned()),
+        headers,
+        body: file.body.into_bytes()?,
+    })
+}
+
+/// The usual call, with what a case says about it on top.
+fn expected_call(file: file::SomeCall, config: &Map<String, Value>, request: &Request) -> Result<ExpectedCall, String> {
+    let attribute = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    let request_id = request.headers.iter().find(|(name, _)| name == "x-request-id");
+    let mut headers: BTreeMap<String, Vec<String>> = [
+        ("accept", "application/json".to_owned()),
+        ("authorization", format!("Basic {}", STANDARD.encode(attribute("service_token")))),
+        ("content-type", "application/json".to_owned()),
+        ("host", attribute("api_host").split('/').nth(2).unwrap_or_default().to_owned()),
+        ("user-agent", ANY_VERSION.to_owned()),
+        ("x-request-id", request_id.map(|(_, value)| value.clone()).unwrap_or_default()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), vec![value]))
+    .collect();
+    for (name, values) in file.headers {
+        let name = name.to_ascii_lowercase();
+        match values {
+            Some(values) => _ = headers.insert(name, values.into_vec()),
+            None => _ = headers.remove(&name),
+        }
+    }
+    let timeout = config.get("timeout").map_or_else(|| "60000".to_owned(), Value::to_string);
+    let usual_path = || {
+        let action = attribute("action");
+        format!("/api/v1/namespaces/guest/actions/{action}?blocking=true&result=true&timeout={timeout}")
+    };
+    Ok(ExpectedCall {
+        method: file.method.unwrap_or_else(|| "POST".to_owned()),
+        path: file.path.unwrap_or_else(usual_path),
+        headers,
+        body: file.body.map_or_else(|| Ok(request.body.clone()), crate::body::Body::into_bytes)?,
+    })
+}
+
+fn answer(file: file::Answer) -> Result<Answer, String> {
+    match file {
+        file::Answer::Fault(file::Broken { fault }) => Ok(Answer::Fault(fault)),
+        file::Answer::Whole(file::Whole { status, headers, body }) => {
+            Ok(Answer::Whole { status, headers: lines(headers), body: body.into_bytes()? })
+        }
+    }
+}
+
+fn by_name(headers: BTreeMap<String, file::Values>) -> BTreeMap<String, Vec<String>> {
+    headers.into_iter().map(|(name, values)| (name.to_ascii_lowercase(), values.into_vec())).collect()
+}
+
+fn lines(headers: BTreeMap<String, file::Values>) -> Vec<(String, String)> {
+    let line = |name: String, values: file::Values| {
+        values.into_vec().into_iter().map(move |value| (name.to_ascii_lowercase(), value))
+    };
+    headers.into_iter().flat_map(|(name, values)| line(name, values)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Case, String> {
+        parse("the-name".to_owned(), text, None)
+    }
+
+    #[test]
+    fn the_shortest_case_is_the_usual_call() {
+        let case = parsed("about: x\ncall: {}\nanswer: {status: 200}\nreply: {status: 200}").expect("a case");
+        let call = case.call.as_ref().expect("a call");
+        assert_eq!(call.method, "POST");
+        assert_eq!(call.path, "/api/v1/namespaces/guest/actions/the-name?blocking=true&result=true&timeout=60000");
+        assert_eq!(call.headers["host"], ["openwhisk.example"]);
+        assert_eq!(call.headers["x-request-id"], ["golden-the-name"]);
+        assert_eq!(case.request_id(), "golden-the-name");
+        assert!(case.config_json("up").contains(r#""upstream":"up""#));
+        assert!(case.runs_on(Driver::Envoy) && !case.runs_on(Driver::OpenWhisk));
+    }
+
+    #[test]
+    fn what_is_no_case_is_told() {
+        let cases = [
+            ("", "end of input"),
+            ("about: x\nreply: {status: 200}", "call"),
+            ("about: x\ncall: never\nreply: {status: 200}", "expected `none`"),
+            ("about: x\ncall: none\nreply: {status: 200}\nrequest: {verb: GET}", "verb"),
+            ("about: x\ncall: none\nreply: {status: 200, headers: {a: 1}}", "quote numbers"),
+            ("about: x\ncall: none\nreply: {status: 200, body: {base64: '%'}}", "not base64"),
+            ("about: x\ncall: none\nreply: {status: 200, body: {times: 1}}", "expected a string, {base64"),
+            ("about: x\ncall: none\nreply: {status: 200}\nrequest: {body: {error: x}}", "replies only"),
+            ("about: x\ncall: none\nanswer: {status: 200}\nreply: {status: 200}", "`call` is none"),
+            ("about: x\ncall: {}\nreply: {status: 200}", "`answer` is missing"),
+            ("about: x\ncall: {}\nanswer: {fault: tired}\nreply: {status: 200}", "expected {status"),
+            ("about: x\ncall: none\nreply: {status: 200}\nexcept: {native: ''}", "no reason"),
+            ("about: x\ncall: none\nreply: {status: 200}\nexcept: {nginx: y}", "nginx"),
+            ("about: x\nabout: y\ncall: none\nreply: {status: 200}", "about"),
+        ];
+        for (text, expected) in cases {
+            let error = parsed(text).expect_err(text);
+            assert!(error.contains(expected), "{text:?} should name {expected:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_bytes() {
+        let cases = [
+            ("x", &b"x"[..]),
+            ("{base64: '/w=='}", b"\xff"),
+            ("{repeat: ab, times: 2, before: '<', after: '>'}", b"<abab>"),
+        ];
+        for (body, expected) in cases {
+            let case = parsed(&format!("about: x\ncall: none\nreply: {{status: 200, body: {body}}}")).expect(body);
+            assert_eq!(case.reply.body, Text::Bytes(expected.to_vec()), "{body}");
+        }
+    }
+}

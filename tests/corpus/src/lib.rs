@@ -1,0 +1,18 @@
+//! Reads the golden cases of `tests/golden` and compares what a driver saw with what they say.
+//!
+//! A case is one exchange: the client's request, the call to `OpenWhisk`, its answer, the reply to the
+//! client. `tests/golden/README.md` describes the file; [`Case`] is what a driver gets. The same crate
+//! reads `tests/configurations.yaml` ([`Configuration`]).
+
+mod body;
+mod case;
+mod comparison;
+mod configuration;
+mod error;
+mod file;
+
+pub use body::{Body, Text};
+pub use case::{Answer, Case, Driver, ExpectedCall, ExpectedReply, Fault, GUEST, Request, cases};
+pub use comparison::{Call, Difference, Headers, Reply};
+pub use configuration::{Configuration, configurations};
+pub use error::Wrong;

@@ -1,0 +1,118 @@
+//! The demo of `make run`: what the README promises to somebody who types it.
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "test code stops at the first surprise"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn demo(environment: &[(&str, String)]) -> Command {
+    let mut command = Command::new("python3");
+    command.arg("envoy/run.py").current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("OPENWHISK");
+    for name in ["PORT", "ADMIN_PORT", "OPENWHISK_PORT"] {
+        command.env(name, free_port().to_string());
+    }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Sends a request, and gives all of the answer.
+fn exchange(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("Envoy listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the answer is text");
+    answer
+}
+
+/// Ends the demo as Ctrl-C does.
+fn interrupt(demo: Child) -> Output {
+    let killed = Command::new("kill").args(["-INT", &demo.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success(), "the demo is still there");
+    demo.wait_with_output().expect("the demo ends")
+}
+
+#[test]
+fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind() {
+    let readme = include_str!("../README.md");
+    let (port, openwhisk) = (free_port(), free_port());
+    let mut demo =
+        demo(&[("PORT", port.to_string()), ("OPENWHISK_PORT", openwhisk.to_string())]).spawn().expect("python3 runs");
+    // Kept open to the end: Envoy writes its access log there, too.
+    let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    let said = said.join("\n");
+
+    let greeting = exchange(port, "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let named = exchange(
+        port,
+        "POST /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n{\"name\":\"world\"}",
+    );
+    let rest = exchange(port, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let end = interrupt(demo);
+
+    assert!(said.contains(&format!("curl -i http://localhost:{port}/hello")), "{said}");
+    for (answer, body) in [(&greeting, r#"{"ready":true}"#), (&named, r#"{"ready":true,"hello":"world"}"#)] {
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\nx-openwhisk-activation-id: "), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+        assert!(readme.contains(&format!("\n{body}\n")), "the README shows {body}");
+    }
+    assert!(rest.ends_with("this route is not taken over by the filter\n"), "{rest}");
+    assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
+    let deadline = Instant::now() + PATIENCE;
+    for port in [port, openwhisk] {
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            assert!(Instant::now() < deadline, "something still listens on port {port}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn what_keeps_the_demo_from_running_is_one_sentence() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = listener.local_addr().expect("an address").port();
+    let nobody = free_port();
+    let cases = [
+        (
+            "PORT",
+            taken.to_string(),
+            format!("error: port {taken} is in use: stop what listens there, or choose another one with PORT="),
+        ),
+        ("OPENWHISK_PORT", taken.to_string(), format!("error: port {taken} is in use")),
+        ("PORT", "x".to_owned(), "error: PORT is 'x', expected a port from 1 to 65535".to_owned()),
+        ("OPENWHISK", "localhost".to_owned(), "error: OPENWHISK is 'localhost', expected http://host:port".to_owned()),
+        (
+            "OPENWHISK",
+            format!("http://127.0.0.1:{nobody}"),
+            format!("error: http://127.0.0.1:{nobody} cannot be reached"),
+        ),
+        (
+            "ENVOY",
+            "/nowhere/envoy".to_owned(),
+            "error: /nowhere/envoy cannot be started (No such file or directory)".to_owned(),
+        ),
+    ];
+    for (name, value, expected) in cases {
+        let output = demo(&[(name, value.clone())]).output().expect("python3 runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}={value}: {said}");
+        assert!(said.contains(&expected), "{name}={value}: {said}");
+        assert!(!said.contains("Traceback"), "{name}={value}: {said}");
+    }
+}

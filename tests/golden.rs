@@ -1,0 +1,122 @@
+//! The golden cases and configurations on the pure core, natively: no proxy, no network.
+#![allow(clippy::panic, clippy::expect_used, reason = "test code stops at the first surprise")]
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corpus::{Answer, Case, Configuration, Driver, Fault};
+use libtest_mimic::{Arguments, Failed, Trial};
+use openwhisk_filter::call::Call;
+use openwhisk_filter::config::Config;
+use openwhisk_filter::exchange::{Exchange, Step, Target};
+use openwhisk_filter::outcome::{self, Outcome, Refusal};
+use openwhisk_filter::reply::Reply;
+
+fn main() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let cases = corpus::cases(&tests.join("golden")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let configurations =
+        corpus::configurations(&tests.join("configurations.yaml")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let cases = cases
+        .into_iter()
+        .filter(|case| case.runs_on(Driver::Native))
+        .map(|case| Trial::test(format!("golden::{}", case.name), move || run(&case)));
+    let configurations = configurations.into_iter().map(|configuration| {
+        Trial::test(format!("configuration::{}", configuration.about), move || configure(&configuration))
+    });
+    libtest_mimic::run(&Arguments::from_args(), cases.chain(configurations).collect()).exit();
+}
+
+/// Only the variable that golden cases refer to is set.
+fn read_environment(name: &str) -> Option<String> {
+    (name == "OPENWHISK_TOKEN").then(|| corpus::GUEST.to_owned())
+}
+
+fn run(case: &Case) -> Result<(), Failed> {
+    let config = Config::from_json(case.config_json("openwhisk").as_bytes(), read_environment)?;
+    let mut exchange = Exchange::new(Some(Rc::new(Target::new(config))));
+    let body = &case.request.body;
+    let headers = [(":method", &case.request.method), (":path", &case.request.path)]
+        .into_iter()
+        .chain(case.request.headers.iter().map(|(name, value)| (name.as_str(), value)))
+        .map(|(name, value)| (name.to_owned(), value.clone().into_bytes()))
+        .collect();
+    let mut step = exchange.on_request_headers(headers, body.is_empty());
+    if step == Step::Wait {
+        step = exchange.on_request_body(body.len(), true, |size| body.iter().take(size).copied().collect());
+    }
+    let mut calls = Vec::new();
+    if let Step::Invoke(call) = step {
+        calls.push(shown_call(&call));
+        let answer = case.answer.as_ref().ok_or("a call was made where none was expected")?;
+        step = exchange.on_outcome(outcome(answer, call.deadline()));
+    }
+    case.compare_calls(&calls)?;
+    match step {
+        Step::Send(reply) | Step::Fail(_, reply) => Ok(case.compare_reply(&shown_reply(&reply), Driver::Native)?),
+        other => Err(format!("no reply, but {other:?}").into()),
+    }
+}
+
+/// What Envoy makes of an answer.
+fn outcome(answer: &Answer, deadline: Duration) -> Outcome {
+    let own = |status: &str, body: &str| {
+        let headers =
+            [(":status", status), ("content-type", "text/plain")].map(|(name, value)| (name.into(), value.into()));
+        outcome::Answer::read(&headers, body.into()).expect("a status")
+    };
+    match answer {
+        Answer::Whole { status, headers, body } => {
+            let headers: Vec<_> = [(":status".to_owned(), status.to_string().into_bytes())]
+                .into_iter()
+                .chain(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())))
+                .chain([("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())])
+                .collect();
+            Outcome::Answered(outcome::Answer::read(&headers, body.clone()).expect("a status"))
+        }
+        Answer::Fault(Fault::Unreachable | Fault::Closed) => {
+            Outcome::Answered(own("503", "upstream connect error or disconnect/reset before headers"))
+        }
+        Answer::Fault(Fault::Silent) => Outcome::Answered(own("504", "upstream request timeout")),
+        Answer::Fault(Fault::BrokenOff) => {
+            Outcome::Silent { elapsed: deadline.saturating_sub(Duration::from_millis(1)) }
+        }
+        Answer::Fault(Fault::UnknownUpstream) => Outcome::Refused(Refusal::UnknownUpstream),
+    }
+}
+
+fn shown_call(call: &Call) -> corpus::Call {
+    let mut shown = corpus::Call { body: call.body().to_vec(), ..corpus::Call::default() };
+    for (name, value) in call.headers() {
+        match name {
+            ":method" => value.clone_into(&mut shown.method),
+            ":path" => value.clone_into(&mut shown.path),
+            ":authority" => shown.headers.push(("host".to_owned(), value.into())),
+            ":scheme" => {}
+            _ => shown.headers.push((name.to_owned(), value.into())),
+        }
+    }
+    shown
+}
+
+fn shown_reply(reply: &Reply) -> corpus::Reply {
+    let headers = reply.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    corpus::Reply { status: reply.status.as_u16(), headers: headers.collect(), body: reply.body.clone() }
+}
+
+fn configure(configuration: &Configuration) -> Result<(), Failed> {
+    let config = Config::from_json(&configuration.bytes, read_environment);
+    let said = format!("{config:?}");
+    if let Some(secret) = configuration.secrets.iter().find(|secret| said.contains(secret.as_str())) {
+        return Err(format!("{secret:?} is shown: {said}").into());
+    }
+    let errors: Vec<_> = match config {
+        Ok(_) => Vec::new(),
+        Err(wrong) => wrong.mistakes().iter().map(ToString::to_string).collect(),
+    };
+    if errors == configuration.errors {
+        return Ok(());
+    }
+    Err(format!("expected {:#?}, got {errors:#?}", configuration.errors).into())
+}

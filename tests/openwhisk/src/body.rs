@@ -1,0 +1,177 @@
+//! Request bodies: which types are taken, and when there may be none.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::json;
+
+/// A body that has arrived, with its declared type.
+#[derive(Debug)]
+pub struct RequestBody {
+    bytes: Bytes,
+    media: Option<String>,
+}
+
+impl RequestBody {
+    /// Of these headers and bytes.
+    pub fn new(headers: &HeaderMap, bytes: Bytes) -> Self {
+        let media =
+            headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Self { bytes, media }
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The parameters of an invocation; no body stands for none.
+    ///
+    /// # Errors
+    /// Another type than JSON, or no JSON object.
+    /// Source: openwhisk core/controller RestAPIs.scala (`emptyEntityToJsObject`)
+    pub fn arguments(&self) -> Result<json::Object, ApiError> {
+        self.check_media()?;
+        if self.bytes.is_empty() {
+            return Ok(json::Object::new());
+        }
+        json::parse_object(self.text()?).map_err(|error| ApiError::MalformedBody(error.to_string()))
+    }
+
+    /// The description of an entity.
+    ///
+    /// # Errors
+    /// Another type than JSON, no body, or JSON of another shape.
+    pub fn entity<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.check_media()?;
+        if self.bytes.is_empty() {
+            return Err(ApiError::MissingBody);
+        }
+        let value = json::parse(self.text()?).map_err(|error| ApiError::MalformedBody(error.to_string()))?;
+        if !value.is_object() {
+            return Err(ApiError::MalformedBody(String::from("Object expected")));
+        }
+        serde_json::from_value(value).map_err(|error| ApiError::MalformedBody(error.to_string()))
+    }
+
+    fn text(&self) -> Result<&str, ApiError> {
+        str::from_utf8(&self.bytes).map_err(|error| ApiError::MalformedBody(error.to_string()))
+    }
+
+    fn check_media(&self) -> Result<(), ApiError> {
+        match &self.media {
+            None => Ok(()),
+            Some(media) => {
+                let kind = media.split(';').next().unwrap_or_default().trim();
+                if kind.eq_ignore_ascii_case("application/json") {
+                    Ok(())
+                } else {
+                    Err(ApiError::UnsupportedMediaType(media.clone()))
+                }
+            }
+        }
+    }
+}
+
+/// Whether the client takes JSON. A header that is no list of media ranges is passed over.
+pub fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut ranges = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|range| range.contains('/'))
+        .peekable();
+    if ranges.peek().is_none() {
+        return true;
+    }
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts
+            .filter_map(|parameter| parameter.strip_prefix("q="))
+            .any(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
+        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn body(media: Option<&str>, text: &'static str) -> RequestBody {
+        let mut headers = HeaderMap::new();
+        if let Some(media) = media {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media).unwrap());
+        }
+        RequestBody::new(&headers, Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn arguments_are_a_json_object_or_nothing() {
+        const JSON: Option<&str> = Some("application/json");
+        let cases: &[(Option<&str>, &str, Option<&str>)] = &[
+            (None, "", None),
+            (JSON, "", None),
+            (
+                Some("text/plain"),
+                "",
+                Some("The request's Content-Type [text/plain] is not supported. Expected:\napplication/json"),
+            ),
+            (JSON, "{\"a\":1}", None),
+            (Some("application/json; charset=utf-8"), "{}", None),
+            (Some("Application/JSON"), "{}", None),
+            (None, "{}", None),
+            (
+                Some("application/x-www-form-urlencoded"),
+                "a=1",
+                Some(
+                    "The request's Content-Type [application/x-www-form-urlencoded] is not supported. Expected:\napplication/json",
+                ),
+            ),
+            (
+                Some("application/vnd.api+json"),
+                "{}",
+                Some(
+                    "The request's Content-Type [application/vnd.api+json] is not supported. Expected:\napplication/json",
+                ),
+            ),
+            (JSON, "[]", Some("The request content was malformed:\nJSON object expected")),
+            (JSON, "null", Some("The request content was malformed:\nJSON object expected")),
+            (
+                JSON,
+                "abc",
+                Some(
+                    "The request content was malformed:\nUnexpected character 'a' at input index 0 (line 1, position 1), expected JSON Value:\nabc\n^\n",
+                ),
+            ),
+        ];
+        for (media, text, expected) in cases {
+            let found = body(*media, text).arguments().err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), *expected, "{media:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_accepted_unless_excluded() {
+        let cases = [
+            ("*/*", true),
+            ("application/json", true),
+            ("application/*;q=0.1", true),
+            ("text/html, application/json", true),
+            ("text/html", false),
+            ("application/json;q=0", false),
+            ("nonsense", true),
+        ];
+        for (value, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(value));
+            assert_eq!(accepts_json(&headers), expected, "{value:?}");
+        }
+        assert!(accepts_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,82 @@
+//! Invocation.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{Place, Reply, Request};
+use crate::activation::{Activation, ActivationId};
+use crate::error::ApiError;
+use crate::invocation::{Arguments, Invocation, check_final_parameters};
+use crate::name::ActionName;
+use crate::platform::Platform;
+use crate::response::Status;
+
+/// Largest payload, in bytes.
+///
+/// Source: openwhisk application.conf `whisk.activation.payload.max`
+const LARGEST_PAYLOAD: usize = 1_048_576;
+
+/// The checks fire in the order of the original.
+///
+/// Source: openwhisk core/controller Actions.scala (`activate`, `doInvoke`)
+pub(super) async fn post(
+    platform: &Arc<Platform>,
+    request: &Request,
+    place: &Place,
+    name: &ActionName,
+) -> Result<Reply, ApiError> {
+    let permit = platform.throttle.admit(SystemTime::now())?;
+    place.check_own_action(name)?;
+    if let Some(package) = &name.package {
+        platform.catalog().package(package)?;
+    }
+    let size = request.body.len();
+    if size > LARGEST_PAYLOAD {
+        return Err(ApiError::PayloadTooLarge { size, allowed: LARGEST_PAYLOAD });
+    }
+    let blocking = request.query.boolean("blocking", false)?;
+    let only_result = request.query.boolean("result", false)?;
+    let wait = request.query.wait()?;
+    let payload = request.body.arguments()?;
+    let found = platform.catalog().action(name)?;
+    check_final_parameters(&found, &payload)?;
+
+    let id = ActivationId::random();
+    let invocation = Invocation {
+        id: id.clone(),
+        found,
+        arguments: Arguments::Object(payload),
+        transaction: request.transaction.clone(),
+        cause: None,
+    };
+    let run = invocation.run(Arc::clone(platform));
+    // A task of its own: it goes on when the client is gone or the wait is over.
+    let task = tokio::spawn(async move {
+        let activation = run.await;
+        drop(permit);
+        activation
+    });
+    if !blocking {
+        return accepted(id);
+    }
+    match tokio::time::timeout(wait, task).await {
+        Err(_) => accepted(id),
+        Ok(Err(_)) => Err(ApiError::Internal),
+        Ok(Ok(activation)) => finished(&activation, only_result),
+    }
+}
+
+fn accepted(id: ActivationId) -> Result<Reply, ApiError> {
+    Reply::json(StatusCode::ACCEPTED, &json!({"activationId": id}), Some(id))
+}
+
+/// An array goes out bare even if the record is asked for: a quirk of the original.
+fn finished(activation: &Activation, only_result: bool) -> Result<Reply, ApiError> {
+    let response = &activation.response;
+    let is_array = response.status == Status::Success && response.result.get().starts_with('[');
+    let body = if only_result || is_array { response.result.clone() } else { activation.record_without_logs() };
+    Reply::json(response.status.http(), &body, Some(activation.id.clone()))
+}

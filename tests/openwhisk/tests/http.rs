@@ -1,0 +1,21 @@
+//! The binary over real HTTP: statuses and exact texts.
+//! Source of the cases: apache/openwhisk `ActionsApiTests`, `PackageActionsApiTests`, `SequenceApiTests`,
+//! `ActivationsApiTests`, `WskRestBasicTests`, `ActionLimitsTests`, `ThrottleTests`
+
+// The attribute tells the lints that everything in here is test code.
+#[cfg(test)]
+mod http {
+    /// A started binary and requests to it.
+    pub mod server;
+
+    /// Reading, writing and listing of entities and records.
+    mod entities;
+    /// Credentials, names, query parameters, bodies, headers: all that is refused before anything runs.
+    mod gate;
+    /// Invocations and their replies.
+    mod invocations;
+    /// What JavaScript may do, and what becomes of it.
+    mod javascript;
+    /// Sequences of actions.
+    mod sequences;
+}

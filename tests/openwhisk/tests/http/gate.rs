@@ -1,0 +1,245 @@
+use super::server::Server;
+use std::process::Command;
+
+const MALFORMED: &str = "The request content was malformed:\n";
+
+#[test]
+fn only_the_key_opens() {
+    let server = Server::start();
+    let missing = "The resource requires authentication, which was not supplied with the request";
+    let invalid = "The supplied authentication is invalid";
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[], missing),
+        (&[("authorization", "Bearer x")], missing),
+        (&[("authorization", "Basic eDp5")], invalid),
+        (&[("authorization", "Basic")], invalid),
+    ];
+    for (headers, text) in cases {
+        let reply = server.send("GET", "/api/v1/namespaces/_/actions", headers, "");
+        assert_eq!(reply.error(), (401, (*text).to_owned()), "{headers:?}");
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some("Basic realm=\"OpenWhisk secure realm\",charset=UTF-8"),
+            "{headers:?}"
+        );
+        assert_eq!(reply.header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_told_in_the_words_of_the_controller() {
+    let server = Server::start();
+    server.action("a", "function main() { return {}; }");
+    server.call("PUT", "packages/p", "{}");
+    let missing = "The requested resource does not exist.";
+    let no_route = "The requested resource could not be found.";
+    let long = "x".repeat(257);
+    let too_long = format!("actions/{long}");
+    let wait = "The query parameter 'timeout' was malformed:\nTimeout must be number of milliseconds up to 60000.";
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1_048_577 - 8));
+    let cases: &[(&str, &str, &str, u16, &str)] = &[
+        ("POST", "actions/missing", "", 404, missing),
+        ("GET", "actions/missing", "", 404, missing),
+        ("DELETE", "actions/missing", "", 404, missing),
+        ("POST", "actions/p", "", 409, "Resource by this name exists but is not in this collection."),
+        ("GET", "actions/p", "", 409, "Resource by this name exists but is not in this collection."),
+        ("GET", "packages/a", "", 409, "Resource by this name exists but is not in this collection."),
+        ("POST", "actions/q/a", "", 404, missing),
+        ("POST", "actions/a/a", "", 409, "Resource by this name exists but is not in this collection."),
+        ("POST", "actions/-a", "", 400, "The name of the entity contains illegal characters."),
+        ("POST", "actions/a%2Fa", "", 400, "The name of the entity contains illegal characters."),
+        ("POST", &too_long, "", 400, "Name segement longer than allowed: 257 > 256."),
+        ("POST", "actions/a?timeout=0", "", 400, wait),
+        ("POST", "actions/a?timeout=60001", "", 400, wait),
+        ("POST", "actions/missing?timeout=abc", "", 400, wait),
+        (
+            "POST",
+            "actions/a?blocking=maybe",
+            "",
+            400,
+            "The query parameter 'blocking' was malformed:\n'maybe' is not a valid Boolean value",
+        ),
+        (
+            "POST",
+            "actions/a?result=2",
+            "",
+            400,
+            "The query parameter 'result' was malformed:\n'2' is not a valid Boolean value",
+        ),
+        ("POST", "actions/a?timeout=0", "[", 400, wait),
+        ("POST", "actions/a", "[]", 400, &format!("{MALFORMED}JSON object expected")),
+        ("POST", "actions/a", "null", 400, &format!("{MALFORMED}JSON object expected")),
+        (
+            "POST",
+            "actions/a",
+            "abc",
+            400,
+            &format!(
+                "{MALFORMED}Unexpected character 'a' at input index 0 (line 1, position 1), expected JSON Value:\nabc\n^\n"
+            ),
+        ),
+        ("POST", "actions/missing", &large, 413, "Request larger than allowed: 1048577 > 1048576 bytes."),
+        ("POST", "actions/a?timeout=0", &large, 413, "Request larger than allowed: 1048577 > 1048576 bytes."),
+        ("PATCH", "actions/a", "", 404, no_route),
+        ("POST", "packages/p", "{}", 404, no_route),
+        ("DELETE", "activations/00000000000000000000000000000000", "", 404, no_route),
+        ("GET", "nothing", "", 404, no_route),
+        (
+            "GET",
+            "actions?limit=201",
+            "",
+            400,
+            "The query parameter 'limit' was malformed:\nThe value '201' is not in the range of 0 to 200 for actions.",
+        ),
+        (
+            "GET",
+            "packages?skip=-1",
+            "",
+            400,
+            "The query parameter 'skip' was malformed:\nThe value '-1' is not greater than or equal to 0 for packages.",
+        ),
+        (
+            "GET",
+            "activations?limit=x",
+            "",
+            400,
+            "The query parameter 'limit' was malformed:\nThe value 'x' is not an integer for activations.",
+        ),
+    ];
+    for (method, path, body, status, text) in cases {
+        let reply = server.call(method, path, body);
+        assert_eq!(reply.error(), (*status, (*text).to_owned()), "{method} {path}");
+    }
+}
+
+#[test]
+fn other_types_than_json_are_refused() {
+    let server = Server::start();
+    server.action("a", "function main() { return {}; }");
+    let taken: &[(&[(&str, &str)], &str)] = &[
+        (&[], ""),
+        (&[], "{}"),
+        (&[("content-type", "application/json; charset=utf-8")], "{}"),
+        (&[("content-type", "application/json")], ""),
+    ];
+    for (headers, body) in taken {
+        assert_eq!(server.call_with("POST", "actions/a", headers, body).status, 202, "{headers:?} {body:?}");
+    }
+    for media in ["text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json"] {
+        for (method, path) in [("POST", "actions/a"), ("PUT", "actions/b"), ("PUT", "packages/b")] {
+            let reply = server.call_with(method, path, &[("content-type", media)], "{}");
+            let text = format!("The request's Content-Type [{media}] is not supported. Expected:\napplication/json");
+            assert_eq!(reply.error(), (415, text), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn another_namespace_is_closed() {
+    let server = Server::start();
+    let key = [(
+        "authorization",
+        "Basic MjNiYzQ2YjEtNzFmNi00ZWQ1LThjNTQtODE2YWE0ZjhjNTAyOjEyM3pPM3haQ0xyTU42djJCS0sxZFhZRnBYbFBrY2NPRnFtMTJDZEFzTWdSVTRWck5aOWx5R1ZDR3VNREdJd1A=",
+    )];
+    let cases = [
+        ("POST", "other/actions/a", "other/a"),
+        ("GET", "other/actions/p/a", "other/p"),
+        ("GET", "other/actions", "other"),
+        ("GET", "other/activations", "other"),
+    ];
+    for (method, path, what) in cases {
+        let reply = server.send(method, &format!("/api/v1/namespaces/{path}"), &key, "");
+        let text = format!("The supplied authentication is not authorized to access '{what}'.");
+        assert_eq!(reply.error(), (403, text), "{path}");
+    }
+    let reply = server.send("GET", "/api/v1/namespaces/other/packages", &key, "");
+    assert_eq!((reply.status, reply.text.as_str()), (200, "[]"));
+    let reply = server.send("GET", "/api/v1/namespaces/-x/actions", &key, "");
+    assert_eq!(reply.error(), (400, String::from("The namespace contains illegal characters.")));
+}
+
+#[test]
+fn replies_carry_the_headers_of_the_original() {
+    let server = Server::start();
+    let reply = server.call_with("GET", "actions", &[("x-request-id", "mine")], "");
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.header("x-request-id"), Some("mine"));
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(
+        reply.header("access-control-allow-headers"),
+        Some("Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent")
+    );
+    assert_eq!(reply.header("access-control-allow-methods"), Some("GET, DELETE, POST, PUT, HEAD"));
+    let reply = server.call_with("GET", "actions", &[("x-request-id", "sid_mine")], "");
+    assert_eq!(reply.header("x-request-id").map(str::len), Some(32));
+    for path in ["/api/v1", "/api/v1/namespaces/_/actions/a", "/api/v1/no/such/path"] {
+        let reply = server.send("OPTIONS", path, &[], "");
+        assert_eq!((reply.status, reply.text.as_str()), (200, "OK"), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{path}");
+    }
+}
+
+#[test]
+fn json_that_the_client_does_not_accept_is_withheld() {
+    let server = Server::start();
+    server.action("a", "function main() { return {}; }");
+    let text = "Resource representation is only available with these types:\napplication/json";
+    let reply = server.call_with("POST", "actions/a?blocking=true", &[("accept", "text/html")], "");
+    assert_eq!(reply.error(), (406, text.to_owned()));
+    let reply = server.call_with("POST", "actions/missing", &[("accept", "text/html")], "");
+    assert_eq!(reply.status, 404, "errors are exempt");
+}
+
+#[test]
+fn the_server_tells_about_itself_without_a_key() {
+    let server = Server::start();
+    assert_eq!(server.send("GET", "/ping", &[], "").text, "pong");
+    assert_eq!(server.send("GET", "/", &[], "").json()["api_paths"][0], "/api/v1");
+    assert_eq!(server.send("GET", "/api/v1", &[], "").json()["api_version"], "1.0.0");
+    assert_eq!(server.get("limits").json()["maxActionTimeout"], 300_000);
+    assert_eq!(server.get("triggers").text, "[]");
+    assert_eq!(server.get("rules").text, "[]");
+}
+
+#[test]
+fn a_path_of_more_than_8192_characters_is_refused() {
+    let server = Server::start();
+    let reply = server.send("GET", &format!("/{}", "x".repeat(8192)), &[], "");
+    assert_eq!(reply.status, 414);
+}
+
+#[test]
+fn throttles_count_before_anything_is_looked_up() {
+    let server = Server::start_with(&["--invocations-per-minute", "0"]);
+    let reply = server.call("POST", "actions/missing", "");
+    let text = "Too many requests in the last minute (count: 1, allowed: 0).";
+    assert_eq!(reply.error(), (429, text.to_owned()));
+    let server = Server::start_with(&["--concurrent-invocations", "1"]);
+    server.action("slow", "function main() { return new Promise(() => {}); }");
+    assert_eq!(server.call("POST", "actions/slow", "").status, 202);
+    let reply = server.call("POST", "actions/slow", "");
+    let text = "Too many concurrent requests in flight (count: 1, allowed: 1).";
+    assert_eq!(reply.error(), (429, text.to_owned()));
+}
+
+#[test]
+fn a_port_in_use_is_one_sentence_and_status_1() {
+    let server = Server::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_openwhisk-local")).args(["--listen", address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with(&format!("openwhisk-local: cannot listen on {address}: ")), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn a_signal_ends_it_quickly_even_while_an_action_runs() {
+    for signal in ["INT", "TERM"] {
+        let mut server = Server::start();
+        server.action("busy", "function main() { for (;;); }");
+        assert_eq!(server.call("POST", "actions/busy", "").status, 202);
+        assert!(Command::new("kill").args(["-s", signal, &server.pid()]).status().unwrap().success());
+        assert_eq!(server.ended().code(), Some(0), "{signal}");
+    }
+}

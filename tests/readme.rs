@@ -1,0 +1,206 @@
+//! The README is executed: its configurations are parsed, its tables and links compared with the code.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "test code stops at the first surprise"
+)]
+
+use std::path::Path;
+
+use http::StatusCode;
+use openwhisk_filter::config::Config;
+use openwhisk_filter::error::{Error, Words};
+use openwhisk_filter::outcome::not_openwhisk;
+use openwhisk_filter::shaping::{Misshapen, reply_to_result};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use serde_json::Value;
+
+const README: &str = include_str!("../README.md");
+
+fn events() -> Parser<'static> {
+    Parser::new_ext(README, Options::ENABLE_TABLES)
+}
+
+/// The code blocks in a language.
+fn blocks(language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut inside = false;
+    for event in events() {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                inside = &*info == language;
+                if inside {
+                    blocks.push(String::new());
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => inside = false,
+            Event::Text(text) if inside => blocks.last_mut().expect("started").push_str(&text),
+            _ => {}
+        }
+    }
+    assert!(!blocks.is_empty(), "the README has no {language} block");
+    blocks
+}
+
+/// The rows of the table whose first header cell reads so, without the header.
+fn table(first_header: &str) -> Vec<Vec<String>> {
+    let mut tables: Vec<Vec<Vec<String>>> = Vec::new();
+    let mut cell = String::new();
+    for event in events() {
+        match event {
+            Event::Start(Tag::Table(_)) => tables.push(Vec::new()),
+            Event::Start(Tag::TableHead | Tag::TableRow) => tables.last_mut().expect("in a table").push(Vec::new()),
+            Event::Start(Tag::TableCell) => cell.clear(),
+            Event::Text(text) | Event::Code(text) => cell.push_str(&text),
+            Event::End(TagEnd::TableCell) => {
+                tables.last_mut().and_then(|table| table.last_mut()).expect("in a row").push(cell.clone());
+            }
+            _ => {}
+        }
+    }
+    let table = tables.into_iter().find(|table| table[0][0] == first_header).expect(first_header);
+    table[1..].to_vec()
+}
+
+fn accepted(json: &str) -> Config {
+    let read_environment = |_: &str| Some("alice:wonderland".to_owned());
+    Config::from_json(json.as_bytes(), read_environment).unwrap_or_else(|error| panic!("{error}\n{json}"))
+}
+
+/// The configuration of the filter in a part of an Envoy configuration.
+fn filter_configuration(filter: &Value) -> &str {
+    filter.pointer("/typed_config/config/configuration/value").and_then(Value::as_str).expect("a StringValue")
+}
+
+#[test]
+fn json_blocks_are_configurations_the_filter_accepts() {
+    for block in blocks("json") {
+        accepted(&block);
+    }
+}
+
+#[test]
+fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
+    let reference: Value = serde_saphyr::from_str(include_str!("../envoy/envoy.yaml")).expect("YAML");
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+    let reference = reference.pointer(manager).expect("the filter is the first one");
+    accepted(filter_configuration(reference));
+    for block in blocks("yaml") {
+        let block: Value = serde_saphyr::from_str(&block).expect(&block);
+        accepted(filter_configuration(&block));
+        for setting in ["allow_on_headers_stop_iteration", "failure_policy", "vm_config/environment_variables"] {
+            let setting = format!("/typed_config/config/{setting}");
+            assert_eq!(block.pointer(&setting), reference.pointer(&setting), "{setting}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_attributes_is_that_of_the_code() {
+    let rows = table("attribute");
+    let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names, Config::ATTRIBUTES);
+
+    let complete = |extra: &str| {
+        accepted(&format!(
+            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"{extra}}}"#
+        ))
+    };
+    for row in rows {
+        let (name, kind, default) = (&row[0], &row[1], &row[2]);
+        match default.as_str() {
+            "required" => {
+                let missing = Config::from_json(b"{}", |_| None).expect_err("everything is missing").to_string();
+                assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
+            }
+            "none" => assert_eq!(name, "package"),
+            "host:port of api_host" => assert_eq!(complete("").upstream(), "ow:80"),
+            value => {
+                assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
+                let expected = if value == "true" { "boolean" } else { "integer" };
+                assert!(kind.starts_with(expected), "{name} is {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_what_goes_wrong_is_that_of_the_code() {
+    let rows = table("what happened");
+    let Err(Misshapen::BrokenRule(rule)) = reply_to_result(r#"{"statusCode": 0}"#) else {
+        panic!("0 is no status");
+    };
+    let upstream = || "openwhisk".to_owned();
+    let errors = [
+        Error::RequestTooLarge { limit: 1 },
+        Error::UnknownUpstream { upstream: upstream() },
+        Error::UnavailableUpstream { upstream: upstream() },
+        Error::Unreachable { upstream: upstream(), reason: String::new() },
+        Error::DeadlinePassed { timeout: 1, activation_id: None },
+        Error::BrokenOff { upstream: upstream() },
+        not_openwhisk(StatusCode::OK, ""),
+        not_openwhisk(StatusCode::NOT_FOUND, ""),
+        Error::BrokenRule { rule, activation_id: None },
+        Error::NotConfigured,
+    ];
+    for error in errors {
+        let Words::Gateway(sentence) = error.for_client() else { panic!("{error:?} has a sentence") };
+        let row = rows.iter().find(|row| {
+            let mut rest = sentence.as_str();
+            row[2].split('…').all(|part| {
+                rest.find(part).is_some_and(|at| {
+                    rest = &rest[at + part.len()..];
+                    true
+                })
+            })
+        });
+        let row = row.unwrap_or_else(|| panic!("the README does not tell of {sentence:?}"));
+        let status = error.status().as_u16().to_string();
+        assert!(row[1].contains(&status) || row[1].contains("that status"), "{sentence:?} comes with {status}");
+    }
+}
+
+#[test]
+fn links_lead_somewhere_and_every_source_file_is_on_the_map() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for event in events() {
+        if let Event::Start(Tag::Link { dest_url, .. }) = event
+            && !dest_url.contains("://")
+            && !dest_url.starts_with('#')
+        {
+            assert!(root.join(&*dest_url).exists(), "{dest_url}");
+        }
+    }
+    for file in std::fs::read_dir(root.join("src")).expect("src") {
+        let name = file.expect("a file").file_name().into_string().expect("UTF-8");
+        assert!(README.contains(&format!("(src/{name})")), "src/{name} is not on the map");
+    }
+}
+
+#[test]
+fn the_commands_exist() {
+    let makefile = include_str!("../Makefile");
+    let spans = events().filter_map(|event| if let Event::Code(code) = event { Some(code.to_string()) } else { None });
+    let lines = blocks("sh").into_iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>());
+    let mut found = 0;
+    for command in spans.chain(lines) {
+        if let Some((_, target)) = command.split_once("make ").filter(|(before, _)| !before.contains(['-', '/'])) {
+            found += 1;
+            assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+        }
+    }
+    assert!(found > 3, "only {found} commands in the README");
+}
+
+#[test]
+fn the_version_of_envoy_is_the_tested_one() {
+    let install = include_str!("../envoy/install.sh");
+    let version = install.lines().find_map(|line| line.strip_prefix("version=")).expect("a version");
+    for expected in [format!("(version {version})"), format!("envoyproxy/envoy:v{version}")] {
+        assert!(README.contains(&expected), "{expected}");
+    }
+}
