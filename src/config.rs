@@ -342,6 +342,23 @@ mod tests {
     }
 
     #[test]
+    fn a_huge_configuration_gives_a_short_error() {
+        let huge = "a".repeat(10 << 20);
+        let cases = [
+            (format!(r#"{{"action": "{huge}"}}"#), "(10485760 characters)"),
+            (format!(r#"{{"{huge}": 1}}"#), "unknown attribute `aaa"),
+            (format!(r#"{{"timeout": [{}0]}}"#, "0,".repeat(1 << 20)), "`timeout` is an array"),
+        ];
+        for (changes, expected) in cases {
+            let error = with(&changes).expect_err(expected).to_string();
+            assert!(error.contains(expected) && error.len() < 1000, "{} bytes: {error:.200}", error.len());
+        }
+        let deep = format!(r#"{{"action": {}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let error = Config::from_json(deep.as_bytes(), |_| None).expect_err("too deep").to_string();
+        assert_eq!(error, "the configuration is not JSON: recursion limit exceeded at line 1 column 138");
+    }
+
+    #[test]
     fn no_error_and_no_debug_output_shows_the_token() {
         let cases = [
             r#"{"service_token": "wonderland"}"#,

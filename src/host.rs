@@ -134,7 +134,7 @@ impl Stream {
     fn log(&self, error: &Error) {
         let action = self.target.as_ref().map(|target| target.config().action().to_string()).unwrap_or_default();
         let request_id = self.exchange.request_id();
-        let status = error.status();
+        let status = error.status().as_u16();
         let line = format!("openwhisk: {action}: {status}: {error} (request {request_id:?})");
         if error.concerns_operator() {
             warn!("{line}");
