@@ -9,9 +9,13 @@ openwhisk := target/release/openwhisk-local
 # The largest the filter may get, in bytes.
 size_budget := 360000
 
+# What stands below relies on these paths, whatever cargo is told elsewhere.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+unexport CARGO_BUILD_TARGET
+
 cargo_home := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
-# No path of the building machine in the filter.
-build_filter := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(cargo_home)=cargo" \
+# No path of the building machine in the filter. Cargo splits these flags at the character 0x1f, so paths may have spaces.
+build_filter := CARGO_ENCODED_RUSTFLAGS="$$(printf '%s\037%s' "--remap-path-prefix=$(CURDIR)=." "--remap-path-prefix=$(cargo_home)=cargo")" \
 	cargo rustc --locked --release --lib --crate-type cdylib --target wasm32-wasip1
 # The release profile is made for the filter. A server should survive a panic, and need not be small.
 build_openwhisk := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
@@ -24,15 +28,19 @@ build: toolchain ## Build the filter (target/wasm32-wasip1/release) and the loca
 	$(build_filter)
 	$(build_openwhisk)
 
-toolchain: # The wasm target and the components, where rustup can add them.
+toolchain: # The wasm target, where rustup can add it.
 	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust with rustup" >&2; exit 1; }
-	@test -d "$$(rustc --print target-libdir --target wasm32-wasip1)" || rustup target add wasm32-wasip1
+	@command -v cc >/dev/null || { echo "error: cc is missing: install gcc" >&2; exit 1; }
+	@test -d "$$(rustc --print target-libdir --target wasm32-wasip1)" || \
+		{ command -v rustup >/dev/null && rustup target add wasm32-wasip1; } || \
+		{ echo "error: the target wasm32-wasip1 is missing: install Rust with rustup" >&2; exit 1; }
 
 envoy: ## Put a real Envoy under target/envoy, unless ENVOY=/path says to use another one
 	@if [ "$(ENVOY)" = "$(CURDIR)/target/envoy/bin/envoy" ]; then sh envoy/install.sh; \
 	elif [ ! -x "$(ENVOY)" ]; then echo "error: ENVOY is $(ENVOY), which is no program" >&2; exit 1; fi
 
 run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses that OpenWhisk)
+	@command -v python3 >/dev/null || { echo "error: python3 is missing: install it" >&2; exit 1; }
 	@exec python3 envoy/run.py
 
 test: build envoy ## Run all tests: unit, golden, real Envoy, the official JavaScript client

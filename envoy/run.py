@@ -8,6 +8,8 @@ Environment:
 """
 
 import base64
+import errno
+import http.client
 import json
 import os
 import pathlib
@@ -27,6 +29,8 @@ GUEST = (
 )
 TOKEN = os.environ.get("OPENWHISK_TOKEN", GUEST)
 PATIENCE = 30  # seconds
+# Ctrl-C, a closed terminal and the like: the children have sessions of their own, so they are stopped by us.
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 
 
 class Failure(Exception):
@@ -42,9 +46,24 @@ def port(name, default):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(text)))
-        except OSError:
-            raise Failure(f"port {text} is in use: stop what listens there, or choose another one with {name}=") from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                why = "is in use: stop what listens there, or choose another one"
+            else:
+                why = f"cannot be used ({error.strerror}): choose another one"
+            raise Failure(f"port {text} {why} with {name}=") from None
     return int(text)
+
+
+def address(openwhisk):
+    """Host and port of http://host:port."""
+    try:
+        where = urllib.parse.urlsplit(openwhisk)
+        if where.scheme == "http" and where.hostname and where.port and not where.path.strip("/"):
+            return where.hostname, where.port
+    except ValueError:
+        pass
+    raise Failure(f"OPENWHISK is {openwhisk!r}, expected http://host:port")
 
 
 def call(method, url, body=None):
@@ -73,17 +92,19 @@ def wait_until_open(address, child, name):
 def run(children):
     envoy = os.environ.get("ENVOY") or str(HOME.parent / "target/envoy/bin/envoy")
     listen, admin = port("PORT", "10000"), port("ADMIN_PORT", "9901")
+    if not all(TOKEN.partition(":")):
+        raise Failure("OPENWHISK_TOKEN is not user:key")
 
     openwhisk = os.environ.get("OPENWHISK")
     if openwhisk is None:
         at = port("OPENWHISK_PORT", "3233")
+        if len({listen, admin, at}) < 3:
+            raise Failure("PORT, ADMIN_PORT and OPENWHISK_PORT must differ")
         openwhisk = f"http://127.0.0.1:{at}"
         server = str(HOME.parent / "target/release/openwhisk-local")
         local = start(children, [server, "--listen", f"127.0.0.1:{at}", "--auth", TOKEN])
         wait_until_open(("127.0.0.1", at), local, "the local OpenWhisk")
-    where = urllib.parse.urlsplit(openwhisk)
-    if where.scheme != "http" or not where.hostname or not where.port or where.path.strip("/"):
-        raise Failure(f"OPENWHISK is {openwhisk!r}, expected http://host:port")
+    host, at = address(openwhisk)
 
     action = f"{openwhisk.rstrip('/')}/api/v1/namespaces/_/actions/hello"
     code = (HOME / "hello.js").read_text()
@@ -93,10 +114,12 @@ def run(children):
         raise Failure(f"{openwhisk} refused the demo action with {error.code}: {error.read().decode()}") from None
     except OSError as error:
         raise Failure(f"{openwhisk} cannot be reached: {error}") from None
+    except (ValueError, http.client.HTTPException):
+        raise Failure(f"{openwhisk} does not answer as an OpenWhisk does") from None
 
     changes = {
         '"http://127.0.0.1:3233"': json.dumps(openwhisk),
-        "address: 127.0.0.1, port_value: 3233": f'address: "{where.hostname}", port_value: {where.port}',
+        "address: 127.0.0.1, port_value: 3233": f'address: "{host}", port_value: {at}',
         "port_value: 10000": f"port_value: {listen}",
         "port_value: 9901": f"port_value: {admin}",
         '"namespace": "guest"': '"namespace": "_"',
@@ -109,7 +132,7 @@ def run(children):
     path = HOME.parent / "target/demo.yaml"
     path.write_text(configuration)
 
-    arguments = ["-c", str(path), "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning"]
+    arguments = ["-c", str(path), "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning", "--component-log-level", "wasm:info"]
     proxy = start(children, [envoy, *arguments], cwd=HOME.parent, env={**os.environ, "OPENWHISK_TOKEN": TOKEN})
     wait_until_open(("127.0.0.1", listen), proxy, "Envoy")
 
@@ -142,6 +165,8 @@ def start(children, arguments, **options):
 
 
 def stop(children):
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
     for child in reversed(children):
         if child.poll() is None:
             child.terminate()
@@ -154,7 +179,8 @@ def stop(children):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
     children = []
     try:
         run(children)

@@ -76,6 +76,9 @@ impl ApiHost {
             },
             None => return Err(InvalidApiHost),
         };
+        if !is_path(uri.path()) {
+            return Err(InvalidApiHost);
+        }
         let path_prefix = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { scheme, host: host.to_owned(), port, path_prefix })
     }
@@ -116,6 +119,17 @@ fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(is_label)
 }
 
+/// A path of RFC 3986 section 3.3: `http::Uri` takes more.
+fn is_path(text: &str) -> bool {
+    let mut escapes = text.split('%');
+    let is_plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&b));
+    let is_escape = |part: &str| {
+        part.split_at_checked(2)
+            .is_some_and(|(digits, rest)| digits.bytes().all(|b| b.is_ascii_hexdigit()) && is_plain(rest))
+    };
+    escapes.next().is_some_and(is_plain) && escapes.all(is_escape)
+}
+
 impl fmt::Display for InvalidApiHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
@@ -135,6 +149,7 @@ mod tests {
             ("https://openwhisk.example", Scheme::Https, "openwhisk.example", "openwhisk.example:443", ""),
             ("http://openwhisk/", Scheme::Http, "openwhisk", "openwhisk:80", ""),
             ("HTTP://openwhisk/", Scheme::Http, "openwhisk", "openwhisk:80", ""),
+            ("http://ow/a%20b;c=@:/~", Scheme::Http, "ow", "ow:80", "/a%20b;c=@:/~"),
             ("http://ow.example./a/b/", Scheme::Http, "ow.example.", "ow.example.:80", "/a/b"),
             ("https://[::1]:8443/x", Scheme::Https, "[::1]:8443", "[::1]:8443", "/x"),
             ("http://a_b-c.d:65535", Scheme::Http, "a_b-c.d:65535", "a_b-c.d:65535", ""),
@@ -181,6 +196,13 @@ mod tests {
             "http://[fe80::1%25eth0]",
             "http://[zz]",
             "http://höst",
+            "http://host/é",
+            "http://host/\"",
+            "http://host/{}",
+            "http://host/%",
+            "http://host/%2",
+            "http://host/%zz",
+            "http://host/%2%66",
             &long_host,
         ];
         for text in cases {

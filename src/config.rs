@@ -17,15 +17,15 @@ use crate::secret::ServiceToken;
 /// `whisk.controller.activation.max-wait-for-blocking-activation`; a larger value is a 400.
 const LONGEST_WAIT: u64 = 60_000;
 
-/// Starts the name of an environment variable in place of a secret.
+/// Starts the name of an environment variable in place of a secret, in any case.
 ///
-/// Source: apache/apisix `apisix/core/env.lua`.
+/// Source: apache/apisix `apisix/core/env.lua`, `parse_env_uri`.
 const ENVIRONMENT: &str = "$ENV://";
 
-/// Starts the name of an entry of a secret manager, which only `APISIX` itself could resolve.
+/// Starts the name of an entry of a secret manager, in any case, which only `APISIX` itself could resolve.
 ///
 /// Source: apache/apisix `apisix/secret.lua`.
-const SECRET_MANAGER: &str = "$secret://";
+const SECRET_MANAGER: &str = "$SECRET://";
 
 /// A configuration that holds only valid values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,10 +224,10 @@ fn service_token(
     const EXPECTED: &str = "`user:key`, or `$ENV://NAME` for an environment variable that holds it";
     let value = attributes.take_required("service_token", EXPECTED)?;
     let token = match value.as_str() {
-        Some(text) if text.starts_with(SECRET_MANAGER) => {
+        Some(text) if behind(SECRET_MANAGER, text).is_some() => {
             Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned())
         }
-        Some(text) => match text.strip_prefix(ENVIRONMENT) {
+        Some(text) => match behind(ENVIRONMENT, text) {
             Some(name) if !is_environment_name(name) => {
                 Err("a reference to an environment variable with a malformed name".to_owned())
             }
@@ -241,6 +241,12 @@ fn service_token(
         None => Err(kind_of(&value).to_owned()),
     };
     token.map_err(|found| attributes.wrong("service_token", found, EXPECTED)).ok()
+}
+
+/// What stands behind a prefix in any case.
+fn behind<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// Letters, digits and underscores, not starting with a digit: anything else could be a token typed in the wrong place.
@@ -366,6 +372,8 @@ mod tests {
             r#"{"service_token": "alice:wonder land"}"#,
             r#"{"service_token": "$ENV://alice:wonderland"}"#,
             r#"{"service_token": "$secret://wonderland"}"#,
+            r#"{"service_token": "$Secret://wonderland"}"#,
+            r#"{"service_token": "$env://alice:wonderland"}"#,
             r#"{"service_token": "$ENV://BROKEN"}"#,
             r#"{"service_token": ["wonderland"]}"#,
             r#"{"servce_token": "alice:wonderland"}"#,

@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::outcome::beginning;
-use crate::shaping::BrokenRule;
+use crate::rule::BrokenRule;
 
 /// Why a request gets no result. `Display` is the sentence for the operator's log, without secrets;
 /// [`Error::for_client`] the one for the client.
@@ -49,6 +49,8 @@ pub enum Error {
     NotOpenWhisk {
         /// Its status.
         status: StatusCode,
+        /// The id of the activation, if it tells one.
+        activation_id: Option<String>,
         /// The beginning of its body.
         body: String,
     },
@@ -75,6 +77,8 @@ pub enum Error {
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
+    /// Host: it does not give the body of the request.
+    UnreadableBody,
     /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
     NotConfigured,
 }
@@ -104,7 +108,7 @@ impl Error {
             | Self::ActionFailed { .. }
             | Self::BrokenRule { .. } => StatusCode::BAD_GATEWAY,
             Self::Refused { status, .. } => *status,
-            Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UnreadableBody | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -115,7 +119,7 @@ impl Error {
             Self::RequestTooLarge { limit } => {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
-            Self::NotConfigured => Words::Gateway(self.to_string()),
+            Self::UnreadableBody | Self::NotConfigured => Words::Gateway(self.to_string()),
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 Words::Gateway("openwhisk cannot be reached".to_owned())
             }
@@ -138,6 +142,7 @@ impl Error {
     pub fn activation_id(&self) -> Option<&str> {
         match self {
             Self::DeadlinePassed { activation_id, .. }
+            | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
             | Self::BrokenRule { activation_id, .. } => activation_id.as_deref(),
@@ -146,15 +151,27 @@ impl Error {
             | Self::UnavailableUpstream { .. }
             | Self::Unreachable { .. }
             | Self::BrokenOff { .. }
-            | Self::NotOpenWhisk { .. }
+            | Self::UnreadableBody
             | Self::NotConfigured => None,
         }
     }
 
-    /// Whether the operator of the gateway has to do something, and not the author of the action or the client.
+    /// Whether the operator of the gateway may have to do something, and not the author of the action or the
+    /// client: what a client can provoke at will must not fill the operator's log.
     #[must_use]
-    pub const fn concerns_operator(&self) -> bool {
-        !matches!(self, Self::RequestTooLarge { .. } | Self::ActionFailed { .. })
+    pub fn concerns_operator(&self) -> bool {
+        match self {
+            Self::RequestTooLarge { .. } | Self::ActionFailed { .. } | Self::BrokenRule { .. } => false,
+            Self::Refused { status, .. } => !matches!(*status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UnknownUpstream { .. }
+            | Self::UnavailableUpstream { .. }
+            | Self::Unreachable { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::BrokenOff { .. }
+            | Self::NotOpenWhisk { .. }
+            | Self::UnreadableBody
+            | Self::NotConfigured => true,
+        }
     }
 }
 
@@ -183,7 +200,7 @@ impl fmt::Display for Error {
             Self::BrokenOff { upstream } => {
                 write!(f, "the answer of the upstream {upstream:?} broke off, or is larger than the host takes")
             }
-            Self::NotOpenWhisk { status, body } => write!(
+            Self::NotOpenWhisk { status, body, .. } => write!(
                 f,
                 "the answer with status {} is not one of openwhisk's API, check that `api_host` is its address: \
                  {body:?}",
@@ -194,6 +211,7 @@ impl fmt::Display for Error {
             }
             Self::ActionFailed { body, .. } => write!(f, "the action failed: {:?}", beginning(body)),
             Self::BrokenRule { rule, .. } => write!(f, "the result of the action breaks a rule: {rule}"),
+            Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
             Self::NotConfigured => f.write_str("the filter is not configured"),
         }
     }
@@ -221,20 +239,40 @@ mod tests {
             ),
             (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
             (
-                Error::NotOpenWhisk { status: StatusCode::OK, body: body() },
+                Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: body() },
                 502,
                 "the answer with status 200 is not one of openwhisk's API",
             ),
             (
-                Error::NotOpenWhisk { status: StatusCode::NOT_FOUND, body: body() },
+                Error::NotOpenWhisk { status: StatusCode::NOT_FOUND, activation_id: None, body: body() },
                 404,
                 "the answer with status 404 is not one of openwhisk's API",
             ),
+            (Error::UnreadableBody, 500, "the body of the request cannot be read"),
             (Error::NotConfigured, 500, "the filter is not configured"),
         ];
         for (error, status, sentence) in cases {
             assert_eq!(error.status().as_u16(), status, "{error:?}");
             assert_eq!(error.for_client(), Words::Gateway(sentence.to_owned()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_can_provoke_does_not_concern_the_operator() {
+        let refused = |status| Error::Refused { status, activation_id: None, body: String::new() };
+        let cases = [
+            (Error::RequestTooLarge { limit: 1 }, false),
+            (Error::ActionFailed { activation_id: None, body: String::new() }, false),
+            (refused(StatusCode::BAD_REQUEST), false),
+            (refused(StatusCode::PAYLOAD_TOO_LARGE), false),
+            (refused(StatusCode::UNAUTHORIZED), true),
+            (refused(StatusCode::NOT_FOUND), true),
+            (refused(StatusCode::TOO_MANY_REQUESTS), true),
+            (Error::DeadlinePassed { timeout: 1, activation_id: None }, true),
+            (Error::NotConfigured, true),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(error.concerns_operator(), expected, "{error:?}");
         }
     }
 
@@ -254,7 +292,7 @@ mod tests {
             ),
             (Error::DeadlinePassed { timeout: 7, activation_id: None }, "7 ms (`timeout`)"),
             (
-                Error::NotOpenWhisk { status: StatusCode::OK, body: "<html>\n".to_owned() },
+                Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: "<html>\n".to_owned() },
                 "check that `api_host` is its address: \"<html>\\n\"",
             ),
             (

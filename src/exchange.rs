@@ -88,14 +88,14 @@ impl Exchange {
                     return self.fail(Error::RequestTooLarge { limit });
                 }
                 self.state = State::Reading { target, request, body_size: 0 };
-                if is_all { self.invoke(|_| Vec::new()) } else { Step::Wait }
+                if is_all { self.invoke(|_| None) } else { Step::Wait }
             }
             state => self.keep(state),
         }
     }
 
-    /// The body has now `size` bytes in all. `read` gives that many of them.
-    pub fn on_request_body(&mut self, size: usize, is_all: bool, read: impl FnOnce(usize) -> Vec<u8>) -> Step {
+    /// The body has now `size` bytes in all. `read` gives that many of them, if the host has them.
+    pub fn on_request_body(&mut self, size: usize, is_all: bool, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
         let State::Reading { target, body_size, .. } = &mut self.state else {
             return Step::Wait;
         };
@@ -109,7 +109,7 @@ impl Exchange {
     }
 
     /// The trailers came, so the body is complete. `read` gives as many bytes of it as there are.
-    pub fn on_request_trailers(&mut self, read: impl FnOnce(usize) -> Vec<u8>) -> Step {
+    pub fn on_request_trailers(&mut self, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
         self.invoke(read)
     }
 
@@ -135,10 +135,14 @@ impl Exchange {
         &self.request_id
     }
 
-    fn invoke(&mut self, read: impl FnOnce(usize) -> Vec<u8>) -> Step {
+    fn invoke(&mut self, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading { target, request, body_size } => {
-                let body = if body_size == 0 { Vec::new() } else { read(body_size) };
+                // Never an action with half of its parameters, or with none where there are some.
+                let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
+                let Some(body) = body.filter(|body| body.len() == body_size) else {
+                    return self.fail(Error::UnreadableBody);
+                };
                 let body = payload(target.config().operation(), body);
                 let lease = target.connections.lease();
                 let call = Call::new(Rc::clone(&target.template), request, lease.close(), body);
@@ -184,7 +188,7 @@ mod tests {
         Outcome::Answered(Answer::read(&headers(&[(":status", status)]), body.into()).expect(status))
     }
 
-    fn never(_: usize) -> Vec<u8> {
+    fn never(_: usize) -> Option<Vec<u8>> {
         panic!("the body was read")
     }
 
@@ -215,7 +219,7 @@ mod tests {
         assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(1, false, never), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
-        assert_eq!(body(&exchange.on_request_body(4, true, |size| vec![b'x'; size])), b"xxxx");
+        assert_eq!(body(&exchange.on_request_body(4, true, |size| Some(vec![b'x'; size]))), b"xxxx");
     }
 
     #[test]
@@ -223,11 +227,21 @@ mod tests {
         let mut exchange = exchange();
         assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
-        assert_eq!(body(&exchange.on_request_trailers(|size| vec![b'x'; size])), b"xx");
+        assert_eq!(body(&exchange.on_request_trailers(|size| Some(vec![b'x'; size]))), b"xx");
 
         let mut without_body = self::exchange();
         assert_eq!(without_body.on_request_headers(Vec::new(), false), Step::Wait);
         assert_eq!(body(&without_body.on_request_trailers(never)), b"");
+    }
+
+    #[test]
+    fn an_action_is_never_invoked_with_a_part_of_the_body() {
+        for body in [None, Some(Vec::new()), Some(vec![b'x'; 3]), Some(vec![b'x'; 5])] {
+            let mut exchange = exchange();
+            assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
+            let step = exchange.on_request_body(4, true, |_| body.clone());
+            assert_eq!(status(&step), 500, "{body:?} of 4 bytes");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::<Plugin>::default());
 }}
 
+/// How many characters of a request id go into the log.
+const REQUEST_ID_LOGGED: usize = 128;
+
 /// The plugin: one configuration on one worker.
 #[derive(Debug, Default)]
 struct Plugin {
@@ -113,12 +116,10 @@ impl Stream {
 
     fn dispatch(&mut self, call: &Call) -> Action {
         let body = Some(call.body()).filter(|body| !body.is_empty());
+        self.dispatched = Some(Instant::now());
         let dispatched = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
         match dispatched {
-            Ok(_) => {
-                self.dispatched = Some(Instant::now());
-                Action::Pause
-            }
+            Ok(_) => Action::Pause,
             Err(status) => {
                 // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
                 let refusal = match status {
@@ -133,7 +134,8 @@ impl Stream {
 
     fn log(&self, error: &Error) {
         let action = self.target.as_ref().map(|target| target.config().action().to_string()).unwrap_or_default();
-        let request_id = self.exchange.request_id();
+        // The client's to choose, and some hosts cut long lines.
+        let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
         let status = error.status().as_u16();
         let line = format!("openwhisk: {action}: {status}: {error} (request {request_id:?})");
         if error.concerns_operator() {
@@ -144,11 +146,8 @@ impl Stream {
     }
 }
 
-fn read_request_body(size: usize) -> Vec<u8> {
-    proxy_wasm::hostcalls::get_buffer(proxy_wasm::types::BufferType::HttpRequestBody, 0, size)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+fn read_request_body(size: usize) -> Option<Vec<u8>> {
+    proxy_wasm::hostcalls::get_buffer(proxy_wasm::types::BufferType::HttpRequestBody, 0, size).ok().flatten()
 }
 
 fn send(reply: &Reply) {
@@ -159,6 +158,6 @@ fn send(reply: &Reply) {
         .filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)))
         .collect();
     let body = Some(reply.body.as_slice()).filter(|body| !body.is_empty());
-    // An error would mean that the client is gone.
+    // The SDK panics where the host refuses a reply, as it does a second one: an exchange never gives two.
     let _ = proxy_wasm::hostcalls::send_http_response(u32::from(reply.status.as_u16()), headers, body);
 }

@@ -23,10 +23,13 @@ pub mod config;
 pub mod connections;
 pub mod error;
 pub mod exchange;
+pub mod headers;
+pub mod object;
 pub mod outcome;
 pub mod payload;
 pub mod reply;
 pub mod request;
+pub mod rule;
 pub mod secret;
 pub mod shaping;
 

@@ -38,8 +38,8 @@ impl Reply {
             (Ok(None), End::Success | End::Metadata) => Ok(Self::json(StatusCode::OK, result).about(id.as_deref())),
             (Ok(None), End::Failure) => Err(Error::ActionFailed { activation_id: id, body: result }),
             (Err(Misshapen::BrokenRule(rule)), _) => Err(Error::BrokenRule { rule, activation_id: id }),
-            (Err(Misshapen::NotJson), End::Failure) => Err(not_openwhisk(StatusCode::BAD_GATEWAY, &result)),
-            (Err(Misshapen::NotJson), End::Success | End::Metadata) => Err(not_openwhisk(StatusCode::OK, &result)),
+            (Err(Misshapen::NotJson), End::Failure) => Err(not_openwhisk(StatusCode::BAD_GATEWAY, id, &result)),
+            (Err(Misshapen::NotJson), End::Success | End::Metadata) => Err(not_openwhisk(StatusCode::OK, id, &result)),
         }
     }
 

@@ -3,22 +3,19 @@
 //! The convention of `OpenWhisk`'s web actions, for every action.
 //! Source: apache/openwhisk `core/controller/WebActions.scala` and `docs/webactions.md`.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::attributes::whole_number;
+use crate::headers::action_headers;
+use crate::object::{NotAnObject, entries};
+use crate::outcome::is_json;
 use crate::reply::Reply;
-
-/// How many characters of a wrong value an error quotes.
-const QUOTED: usize = 64;
+use crate::rule::{BrokenRule, Rule};
 
 /// The content type of a text that names none.
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
@@ -26,89 +23,10 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
 /// Base64 with or without padding, as Java's decoder in `OpenWhisk` takes it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
-
-/// Headers that belong to the gateway: an action's are dropped.
-///
-/// Source: RFC 9110 section 7.6.1 (hop-by-hop), 8.6 (`content-length`), 6.6.1 (`date`), 10.2.4 (`server`).
-const GATEWAY_HEADERS: &[&str] = &[
-    "connection",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-    "date",
-    "server",
-    crate::outcome::ACTIVATION_ID,
-];
-
-/// A rule of shaped results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Of `statusCode`.
-    StatusCode,
-    /// Of `headers` itself.
-    Headers,
-    /// Of the names in `headers`.
-    HeaderName,
-    /// Of the types of the values in `headers`.
-    HeaderType,
-    /// Of the text of the values in `headers`.
-    HeaderValue,
-    /// Of `isBase64Encoded` itself.
-    Base64Flag,
-    /// Of `body` where `isBase64Encoded` is true.
-    Base64Body,
-    /// Of `body` where the content type is binary.
-    BinaryBody,
-    /// Of `body` as a string.
-    BodyText,
-    /// Of the keys.
-    Keys,
-}
-
-/// A rule that a result breaks. `Display` quotes what was found, for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokenRule {
-    rule: Rule,
-    found: String,
-}
-
-impl BrokenRule {
-    /// The rule.
-    #[must_use]
-    pub const fn rule(&self) -> Rule {
-        self.rule
-    }
-}
-
-/// The rule itself, for the client and the author of the action.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::StatusCode => "`statusCode` must be a whole number from 200 to 599",
-            Self::Headers => "`headers` must be an object",
-            Self::HeaderName => "a name in `headers` must be a token of HTTP",
-            Self::HeaderType => "a value in `headers` must be a string, a number, a boolean or an array of those",
-            Self::HeaderValue => "a value in `headers` must not hold control characters",
-            Self::Base64Flag => "`isBase64Encoded` must be true or false",
-            Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",
-            Self::BinaryBody => "`body` must be base64 where the content type is binary",
-            Self::BodyText => "`body` must not hold escapes that stand for no character",
-            Self::Keys => "`statusCode`, `headers`, `body` and `isBase64Encoded` must not be given twice",
-        })
-    }
-}
-
-impl fmt::Display for BrokenRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, found {:?}", self.rule, self.found)
-    }
-}
 
 /// The result is not JSON, or breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,39 +37,26 @@ pub enum Misshapen {
     BrokenRule(BrokenRule),
 }
 
+impl From<NotAnObject> for Misshapen {
+    fn from(_: NotAnObject) -> Self {
+        Self::NotJson
+    }
+}
+
 impl From<BrokenRule> for Misshapen {
     fn from(rule: BrokenRule) -> Self {
         Self::BrokenRule(rule)
     }
 }
 
-fn broken(rule: Rule, found: impl fmt::Display) -> BrokenRule {
-    BrokenRule { rule, found: found.to_string().chars().take(QUOTED).collect() }
-}
-
 /// The keys of a shaped result, each as it stands in the result.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Keys<'a> {
-    #[serde(borrow, default, rename = "statusCode", deserialize_with = "present")]
     status_code: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
     headers: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
     body: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "isBase64Encoded", deserialize_with = "present")]
     is_base64_encoded: Option<&'a RawValue>,
-}
-
-/// The answer of `OpenWhisk` about a failed action.
-#[derive(Deserialize)]
-struct Failure<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-/// Keeps a key that holds `null` apart from one that is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+    repeated: Option<&'static str>,
 }
 
 /// The reply for the result of a successful action, or nothing if the result is not shaped.
@@ -169,23 +74,44 @@ pub fn reply_to_result(result: &str) -> Result<Option<Reply>, Misshapen> {
 /// [`Misshapen`] if it is not JSON or breaks a rule.
 pub fn reply_to_failure(answer: &str) -> Result<Option<Reply>, Misshapen> {
     let defaults = Defaults { status: StatusCode::BAD_GATEWAY, empty: StatusCode::BAD_GATEWAY };
-    let Ok(Failure { error: Some(error) }) = serde_json::from_str(answer) else {
-        return if crate::outcome::is_json(answer) { Ok(None) } else { Err(Misshapen::NotJson) };
-    };
+    let mut error = None;
+    if is_object(answer) {
+        entries(answer, |name, value| {
+            if name == b"error" {
+                error = Some(value);
+            }
+        })?;
+    } else if !is_json(answer) {
+        return Err(Misshapen::NotJson);
+    }
+    let Some(error) = error else { return Ok(None) };
     read(error.get())?.map_or(Ok(None), |keys| Ok(Some(keys.into_reply(defaults)?)))
 }
 
 /// Looks for the keys; nothing if the text is JSON without any of them.
 fn read(json: &str) -> Result<Option<Keys<'_>>, Misshapen> {
-    if !json.trim_ascii_start().starts_with('{') {
-        return serde_json::from_str::<IgnoredAny>(json).map_or(Err(Misshapen::NotJson), |_| Ok(None));
+    if !is_object(json) {
+        return if is_json(json) { Ok(None) } else { Err(Misshapen::NotJson) };
     }
-    let keys: Keys<'_> = serde_json::from_str(json).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => broken(Rule::Keys, error).into(),
-        _ => Misshapen::NotJson,
+    let mut keys = Keys::default();
+    entries(json, |name, value| {
+        let (place, name) = match name {
+            b"statusCode" => (&mut keys.status_code, "statusCode"),
+            b"headers" => (&mut keys.headers, "headers"),
+            b"body" => (&mut keys.body, "body"),
+            b"isBase64Encoded" => (&mut keys.is_base64_encoded, "isBase64Encoded"),
+            _ => return,
+        };
+        if place.replace(value).is_some() {
+            keys.repeated = Some(name);
+        }
     })?;
     let is_shaped = keys.status_code.is_some() || keys.headers.is_some() || keys.body.is_some();
     Ok(is_shaped.then_some(keys))
+}
+
+fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
 }
 
 /// Statuses where the result gives none.
@@ -199,8 +125,11 @@ struct Defaults {
 
 impl Keys<'_> {
     fn into_reply(self, defaults: Defaults) -> Result<Reply, BrokenRule> {
+        if let Some(name) = self.repeated {
+            return Err(BrokenRule::new(Rule::Keys, name));
+        }
         let status = self.status_code.map(status).transpose()?;
-        let mut headers = self.headers.map_or_else(|| Ok(Vec::new()), headers)?;
+        let mut headers = self.headers.map_or_else(|| Ok(Vec::new()), action_headers)?;
         let content_type = headers.iter().find(|(name, _)| name == CONTENT_TYPE).map(|(_, value)| value.clone());
         headers.retain(|(name, _)| name != CONTENT_TYPE);
         let is_base64 = self.is_base64_encoded.map(flag).transpose()?;
@@ -208,7 +137,7 @@ impl Keys<'_> {
         let body = match self.body.map(RawValue::get) {
             None | Some("null") => None,
             Some(json) if json.starts_with('"') => Some(string_body(json, content_type, is_base64)?),
-            Some(json) if is_base64 == Some(true) => return Err(broken(Rule::Base64Body, json)),
+            Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json)),
             Some(json) => {
                 let content_type = content_type.unwrap_or(crate::reply::JSON);
                 Some((content_type, json.as_bytes().to_vec()))
@@ -236,19 +165,19 @@ fn allows_body(status: StatusCode) -> bool {
 /// Reads `statusCode`: a whole number, also written as `200.0`, or a string of digits.
 fn status(json: &RawValue) -> Result<StatusCode, BrokenRule> {
     let number = match serde_json::from_str::<Value>(json.get()) {
-        Ok(Value::String(digits)) => digits.parse().ok(),
+        Ok(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         Ok(value) => whole_number(&value).and_then(|number| u16::try_from(number).ok()),
         Err(_) => None,
     };
     number
         .filter(|status| (200..=599).contains(status))
         .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| broken(Rule::StatusCode, json))
+        .ok_or_else(|| BrokenRule::new(Rule::StatusCode, json))
 }
 
 /// Reads `isBase64Encoded`.
 fn flag(json: &RawValue) -> Result<bool, BrokenRule> {
-    serde_json::from_str(json.get()).map_err(|_| broken(Rule::Base64Flag, json))
+    serde_json::from_str(json.get()).map_err(|_| BrokenRule::new(Rule::Base64Flag, json))
 }
 
 /// Reads `body` where it is a JSON string: the content type that goes with it, and its bytes.
@@ -257,11 +186,13 @@ fn string_body(
     content_type: Option<HeaderValue>,
     is_base64: Option<bool>,
 ) -> Result<(HeaderValue, Vec<u8>), BrokenRule> {
-    let text: String = serde_json::from_str(json).map_err(|_| broken(Rule::BodyText, json))?;
+    let text: String = serde_json::from_str(json).map_err(|_| BrokenRule::new(Rule::BodyText, json))?;
     let content_type = content_type.unwrap_or(HTML);
     let bytes = match is_base64 {
-        Some(true) => BASE64.decode(&text).map_err(|_| broken(Rule::Base64Body, text))?,
-        None if is_binary(&content_type) => BASE64.decode(&text).map_err(|_| broken(Rule::BinaryBody, text))?,
+        Some(true) => BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::Base64Body, text))?,
+        None if is_binary(&content_type) => {
+            BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::BinaryBody, text))?
+        }
         Some(false) | None => text.into_bytes(),
     };
     Ok((content_type, bytes))
@@ -285,69 +216,6 @@ fn is_binary(content_type: &HeaderValue) -> bool {
                 | "application/x-www-form-urlencoded"
         );
     !is_text && !parts.any(|parameter| parameter.starts_with("charset="))
-}
-
-/// Reads `headers`: valid ones that are the action's to set, in the order of the result.
-fn headers(json: &RawValue) -> Result<Vec<(HeaderName, HeaderValue)>, BrokenRule> {
-    let Entries(entries) = serde_json::from_str(json.get()).map_err(|_| broken(Rule::Headers, json))?;
-    let mut headers = Vec::with_capacity(entries.len());
-    for (name, value) in entries {
-        let is_gateways =
-            name.starts_with(':') || GATEWAY_HEADERS.iter().any(|gateway| name.eq_ignore_ascii_case(gateway));
-        if is_gateways {
-            continue;
-        }
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| broken(Rule::HeaderName, name))?;
-        if value.get().starts_with('[') {
-            let elements: Vec<&RawValue> =
-                serde_json::from_str(value.get()).map_err(|_| broken(Rule::HeaderType, value))?;
-            for element in elements {
-                headers.push((name.clone(), header_value(element)?));
-            }
-        } else {
-            headers.push((name, header_value(value)?));
-        }
-    }
-    Ok(headers)
-}
-
-/// Reads one value of a header: a string, or a number or boolean as it stands in the result.
-fn header_value(json: &RawValue) -> Result<HeaderValue, BrokenRule> {
-    let text = match json.get() {
-        string if string.starts_with('"') => {
-            serde_json::from_str(string).map_err(|_| broken(Rule::HeaderValue, json))?
-        }
-        other if other.starts_with(['[', '{', 'n']) => return Err(broken(Rule::HeaderType, json)),
-        scalar => scalar.to_owned(),
-    };
-    HeaderValue::from_maybe_shared(text).map_err(|_| broken(Rule::HeaderValue, json))
-}
-
-/// The entries of a JSON object, in their order.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(EntriesVisitor)
-    }
 }
 
 #[cfg(test)]
@@ -380,6 +248,8 @@ mod tests {
             "null",
             "{\"StatusCode\": 1}",
             "{\"isBase64Encoded\": true}",
+            "{\"isBase64Encoded\": true, \"isBase64Encoded\": 1}",
+            "{\"\\ud800\": 1}",
             &deep,
         ];
         for result in cases {
@@ -409,6 +279,7 @@ mod tests {
             (r#"{"headers": {}}"#, "204 [] "),
             (r#"{"headers": {"X-A": "1", "x-b": 1.50, "x-c": true}}"#, "204 [x-a: 1, x-b: 1.50, x-c: true] "),
             (r#"{"headers": {"set-cookie": ["a=1", "b=2"], "x": []}}"#, "204 [set-cookie: a=1, set-cookie: b=2] "),
+            (r#"{"headers": {"x": " a b\t"}}"#, "204 [x: a b] "),
             (r#"{"headers": {"x": "\u00e9"}}"#, "204 [x: é] "),
             (
                 r#"{"headers": {":status": "1", "Connection": "x", "Content-Length": 1, "TE": "", "Date": {}}}"#,
@@ -449,6 +320,7 @@ mod tests {
                 r#"{"body": "x y", "headers": {"content-type": "a/b; Charset=utf-8"}}"#,
                 "200 [content-type: a/b; Charset=utf-8] x y",
             ),
+            (r#"{"body": "eB==", "isBase64Encoded": true}"#, "200 [content-type: text/html; charset=UTF-8] x"),
             (r#"{"body": "eA==", "isBase64Encoded": true}"#, "200 [content-type: text/html; charset=UTF-8] x"),
             (
                 r#"{"body": "x y", "isBase64Encoded": false, "headers": {"content-type": "image/png"}}"#,
@@ -485,6 +357,7 @@ mod tests {
             (r#"{"statusCode": 1e999}"#, Rule::StatusCode),
             (r#"{"statusCode": "abc"}"#, Rule::StatusCode),
             (r#"{"statusCode": ""}"#, Rule::StatusCode),
+            (r#"{"statusCode": "+201"}"#, Rule::StatusCode),
             (r#"{"statusCode": null}"#, Rule::StatusCode),
             (r#"{"statusCode": true}"#, Rule::StatusCode),
             (r#"{"statusCode": [200]}"#, Rule::StatusCode),

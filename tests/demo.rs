@@ -39,9 +39,9 @@ fn exchange(port: u16, request: &str) -> String {
     answer
 }
 
-/// Ends the demo as Ctrl-C does.
-fn interrupt(demo: Child) -> Output {
-    let killed = Command::new("kill").args(["-INT", &demo.id().to_string()]).status().expect("kill runs");
+/// Ends the demo with a signal: INT is Ctrl-C, HUP a closed terminal.
+fn end(demo: Child, signal: &str) -> Output {
+    let killed = Command::new("kill").args(["-s", signal, &demo.id().to_string()]).status().expect("kill runs");
     assert!(killed.success(), "the demo is still there");
     demo.wait_with_output().expect("the demo ends")
 }
@@ -63,7 +63,7 @@ fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind()
         "POST /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n{\"name\":\"world\"}",
     );
     let rest = exchange(port, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let end = interrupt(demo);
+    let ended = end(demo, "HUP");
 
     assert!(said.contains(&format!("curl -i http://localhost:{port}/hello")), "{said}");
     for (answer, body) in [(&greeting, r#"{"ready":true}"#), (&named, r#"{"ready":true,"hello":"world"}"#)] {
@@ -73,7 +73,7 @@ fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind()
         assert!(readme.contains(&format!("\n{body}\n")), "the README shows {body}");
     }
     assert!(rest.ends_with("this route is not taken over by the filter\n"), "{rest}");
-    assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let deadline = Instant::now() + PATIENCE;
     for port in [port, openwhisk] {
         while TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -97,6 +97,12 @@ fn what_keeps_the_demo_from_running_is_one_sentence() {
         ("OPENWHISK_PORT", taken.to_string(), format!("error: port {taken} is in use")),
         ("PORT", "x".to_owned(), "error: PORT is 'x', expected a port from 1 to 65535".to_owned()),
         ("OPENWHISK", "localhost".to_owned(), "error: OPENWHISK is 'localhost', expected http://host:port".to_owned()),
+        (
+            "OPENWHISK",
+            "http://localhost:abc".to_owned(),
+            "error: OPENWHISK is 'http://localhost:abc', expected http://host:port".to_owned(),
+        ),
+        ("OPENWHISK_TOKEN", "wonderland".to_owned(), "error: OPENWHISK_TOKEN is not user:key".to_owned()),
         (
             "OPENWHISK",
             format!("http://127.0.0.1:{nobody}"),

@@ -1,0 +1,79 @@
+//! The rules of shaped results, and a result that breaks one.
+
+use std::fmt;
+
+/// How many characters of a wrong value an error quotes.
+const QUOTED: usize = 64;
+
+/// A rule of shaped results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Of `statusCode`.
+    StatusCode,
+    /// Of `headers` itself.
+    Headers,
+    /// Of the names in `headers`.
+    HeaderName,
+    /// Of the types of the values in `headers`.
+    HeaderType,
+    /// Of the text of the values in `headers`.
+    HeaderValue,
+    /// Of the number and size of the `headers`.
+    HeaderSize,
+    /// Of `isBase64Encoded` itself.
+    Base64Flag,
+    /// Of `body` where `isBase64Encoded` is true.
+    Base64Body,
+    /// Of `body` where the content type is binary.
+    BinaryBody,
+    /// Of `body` as a string.
+    BodyText,
+    /// Of the keys.
+    Keys,
+}
+
+/// A rule that a result breaks. `Display` quotes what was found, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenRule {
+    rule: Rule,
+    found: String,
+}
+
+impl BrokenRule {
+    /// A rule that is broken by what was found.
+    #[must_use]
+    pub fn new(rule: Rule, found: impl fmt::Display) -> Self {
+        Self { rule, found: found.to_string().chars().take(QUOTED).collect() }
+    }
+
+    /// The rule.
+    #[must_use]
+    pub const fn rule(&self) -> Rule {
+        self.rule
+    }
+}
+
+/// The rule itself, for the client and the author of the action.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StatusCode => "`statusCode` must be a whole number from 200 to 599",
+            Self::Headers => "`headers` must be an object",
+            Self::HeaderName => "a name in `headers` must be a token of HTTP",
+            Self::HeaderType => "a value in `headers` must be a string, a number, a boolean or an array of those",
+            Self::HeaderValue => "a value in `headers` must not hold control characters",
+            Self::HeaderSize => "`headers` must not be more than 1000 lines or 1000000 bytes",
+            Self::Base64Flag => "`isBase64Encoded` must be true or false",
+            Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",
+            Self::BinaryBody => "`body` must be base64 where the content type is binary",
+            Self::BodyText => "`body` must not hold escapes that stand for no character",
+            Self::Keys => "`statusCode`, `headers`, `body` and `isBase64Encoded` must not be given twice",
+        })
+    }
+}
+
+impl fmt::Display for BrokenRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, found {:?}", self.rule, self.found)
+    }
+}
