@@ -117,8 +117,8 @@ impl Exchange {
     pub fn on_outcome(&mut self, outcome: Outcome) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Calling { target, lease } => {
-                if outcome.is_of_upstream() {
-                    lease.answered();
+                if !outcome.is_of_upstream() {
+                    lease.lost();
                 }
                 match outcome.into_activation(target.config()).and_then(Reply::to_activation) {
                     Ok(reply) => Step::Send(reply),
