@@ -6,7 +6,8 @@ export ENVOY
 
 wasm := target/wasm32-wasip1/release/openwhisk_filter.wasm
 openwhisk := target/release/openwhisk-local
-# The largest the filter may get, in bytes.
+# The largest the filter may get, in bytes. Optimised for size it would be a sixth smaller, but cost Envoy about
+# 4 % more CPU for each request.
 size_budget := 360000
 
 # What stands below relies on these paths, whatever cargo is told elsewhere.

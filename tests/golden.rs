@@ -52,7 +52,7 @@ fn run(case: &Case) -> Result<(), Failed> {
         let answer = case.answer.as_ref().ok_or("a call was made where none was expected")?;
         step = exchange.on_outcome(outcome(answer));
     }
-    case.compare_calls(&calls)?;
+    case.compare_calls(&calls, Driver::Native)?;
     match step {
         Step::Send(reply) | Step::Fail(_, reply) => Ok(case.compare_reply(&shown_reply(&reply), Driver::Native)?),
         other => Err(format!("no reply, but {other:?}").into()),

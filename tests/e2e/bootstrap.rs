@@ -1,0 +1,103 @@
+//! Configurations of Envoy, derived from the reference configuration.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::artifact;
+
+/// The header that tells a request which the filter let through, and on which listener.
+pub const LEAKED_FROM: &str = "x-leaked-from";
+
+/// The reference configuration.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    configuration: Value,
+    filter: String,
+}
+
+/// A listener of its own for one configuration of the filter.
+#[derive(Debug)]
+pub struct Line {
+    /// Its name, and the plugin's.
+    pub name: String,
+    /// The configuration of the filter, as Envoy takes it.
+    pub plugin: Value,
+    /// The port of the cluster of the same name, if there is one.
+    pub upstream: Option<u16>,
+}
+
+/// The configuration of the filter as a message that reaches it as it is.
+pub fn string_value(json: &str) -> Value {
+    json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": json })
+}
+
+impl Reference {
+    /// Reads it.
+    pub fn read() -> Result<Self, String> {
+        let path = artifact::source("envoy/envoy.yaml");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let configuration = serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
+        Ok(Self { configuration, filter })
+    }
+
+    /// The configuration of an Envoy with these listeners, on ports that the system chooses. A request
+    /// that a filter lets through goes to the leak.
+    pub fn with(&self, lines: &[Line], leak: u16) -> Value {
+        let mut configuration = self.configuration.clone();
+        let listener = &self.configuration["static_resources"]["listeners"][0];
+        let cluster = &self.configuration["static_resources"]["clusters"][0];
+        let listeners: Vec<_> = lines.iter().map(|line| self.listener(listener.clone(), line)).collect();
+        let mut clusters: Vec<_> =
+            lines.iter().filter_map(|line| Some(named(cluster.clone(), &line.name, line.upstream?))).collect();
+        clusters.push(named(cluster.clone(), "leak", leak));
+        configuration["static_resources"] = json!({ "listeners": listeners, "clusters": clusters });
+        *at(&mut configuration, "/admin/address/socket_address/port_value") = json!(0);
+        configuration
+    }
+
+    fn listener(&self, mut listener: Value, line: &Line) -> Value {
+        listener["name"] = json!(line.name);
+        *at(&mut listener, "/address/socket_address/port_value") = json!(0);
+        let manager = at(&mut listener, "/filter_chains/0/filters/0/typed_config");
+        // The log of accesses goes to the output of Envoy, which nobody reads here.
+        manager["access_log"] = json!([]);
+        for route in array(at(manager, "/route_config/virtual_hosts/0/routes")) {
+            let route = route.as_object_mut().expect("a route");
+            if !route.contains_key("typed_per_filter_config") {
+                route.remove("direct_response");
+                route.insert("route".to_owned(), json!({ "cluster": "leak" }));
+                let header = json!({ "key": LEAKED_FROM, "value": line.name });
+                route.insert("request_headers_to_add".to_owned(), json!([{ "header": header }]));
+            }
+        }
+        let filters = array(at(manager, "/http_filters"));
+        let is_wasm = |filter: &&mut Value| {
+            filter["typed_config"]["@type"].as_str().is_some_and(|name| name.ends_with(".wasm.v3.Wasm"))
+        };
+        let plugin = at(filters.iter_mut().find(is_wasm).expect("the filter is in the chain"), "/typed_config/config");
+        plugin["name"] = json!(line.name);
+        plugin["root_id"] = json!(line.name);
+        plugin["configuration"] = line.plugin.clone();
+        *at(plugin, "/vm_config/code/local/filename") = json!(self.filter);
+        listener
+    }
+}
+
+fn named(mut cluster: Value, name: &str, port: u16) -> Value {
+    cluster["name"] = json!(name);
+    cluster["type"] = json!("STATIC");
+    cluster["load_assignment"]["cluster_name"] = json!(name);
+    *at(&mut cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value") =
+        json!(port);
+    cluster
+}
+
+fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
+}
+
+fn array(value: &mut Value) -> &mut Vec<Value> {
+    value.as_array_mut().expect("a list")
+}

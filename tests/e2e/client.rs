@@ -1,0 +1,150 @@
+//! A client of Envoy that sends exact bytes and reads replies strictly.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use corpus::{Headers, Reply};
+
+use crate::http1;
+
+/// How long a client waits for anything. Far more than needed: reached only when something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to a port of this machine.
+pub fn connect(port: u16) -> TcpStream {
+    try_connect(port).expect("something listens")
+}
+
+fn try_connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// The head of a request, after which the connection closes; its empty line is the caller's.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: gateway.example\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").expect("a string takes it");
+    }
+    head.into_bytes()
+}
+
+/// A request with a body of known length, or without one if it is empty.
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut request = head(method, path, headers);
+    if !body.is_empty() {
+        write!(request, "content-length: {}\r\n", body.len()).expect("a vector takes it");
+    }
+    request.extend(b"\r\n");
+    request.extend(body);
+    request
+}
+
+/// A request with a chunked body, and trailers if there are any.
+pub fn chunked(path: &str, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Vec<u8> {
+    let mut request = head("POST", path, &[("transfer-encoding", "chunked")]);
+    request.extend(b"\r\n");
+    for chunk in chunks {
+        write!(request, "{:x}\r\n", chunk.len()).expect("a vector takes it");
+        request.extend(*chunk);
+        request.extend(b"\r\n");
+    }
+    request.extend(b"0\r\n");
+    for (name, value) in trailers {
+        write!(request, "{name}: {value}\r\n").expect("a vector takes it");
+    }
+    request.extend(b"\r\n");
+    request
+}
+
+/// Sends these bytes and reads the only reply to them, up to the end of the connection.
+pub fn ask(port: u16, request: &[u8]) -> Reply {
+    let method = String::from_utf8_lossy(request.split(|byte| *byte == b' ').next().expect("a method"));
+    try_ask(port, request, &method).unwrap_or_else(|error| panic!("no valid reply: {error}"))
+}
+
+fn try_ask(port: u16, request: &[u8], method: &str) -> io::Result<Reply> {
+    let mut stream = try_connect(port)?;
+    // Envoy may answer and close before it has taken all of it.
+    let _ = stream.write_all(request);
+    http1::read_reply(&read_to_end(&mut stream)?, method)
+}
+
+/// Reads the only reply to a request with this method, up to the end of the connection.
+pub fn read_only_reply(stream: &mut TcpStream, method: &str) -> Reply {
+    let bytes = read_to_end(stream).and_then(|bytes| http1::read_reply(&bytes, method));
+    bytes.unwrap_or_else(|error| panic!("no valid reply: {error}"))
+}
+
+/// Everything that comes until the connection ends, in whatever way.
+fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != io::ErrorKind::ConnectionReset => {
+            let context = format!("{error} after {:?}", String::from_utf8_lossy(&bytes));
+            Err(io::Error::new(error.kind(), context))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// A plain GET that may fail.
+pub fn try_get(port: u16, path: &str) -> io::Result<Reply> {
+    try_ask(port, &request("GET", path, &[], b""), "GET")
+}
+
+/// A plain GET.
+pub fn get(port: u16, path: &str) -> Reply {
+    ask(port, &request("GET", path, &[], b""))
+}
+
+/// Sends these bytes and goes away; returns when the other side knows.
+pub fn leave_after(port: u16, request: &[u8]) {
+    let mut stream = connect(port);
+    stream.write_all(request).expect("sent");
+    stream.shutdown(Shutdown::Both).expect("closed");
+}
+
+/// The values of a header.
+pub fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a [u8]> {
+    reply.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
+}
+
+/// Sends one HTTP/2 request: headers, then the body if there is one, then trailers if there are any.
+pub fn ask_http2(port: u16, body: Option<&[u8]>, trailers: &[(&str, &str)]) -> Reply {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let reply = async { tokio::time::timeout(PATIENCE, http2(port, body, trailers)).await };
+    runtime.block_on(reply).expect("a reply in time").expect("a valid reply")
+}
+
+async fn http2(port: u16, body: Option<&[u8]>, trailers: &[(&str, &str)]) -> Result<Reply, h2::Error> {
+    let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
+    let (client, connection) = h2::client::handshake(stream).await?;
+    let connection = tokio::spawn(connection);
+    let mut client = client.ready().await?;
+    let request = http::Request::post("http://gateway.example/hello").body(()).expect("a request");
+    let (response, mut sending) = client.send_request(request, body.is_none() && trailers.is_empty())?;
+    if let Some(body) = body {
+        sending.send_data(Bytes::copy_from_slice(body), trailers.is_empty())?;
+    }
+    if !trailers.is_empty() {
+        let pair = |(name, value): &(&str, &str)| (name.parse().expect("a name"), value.parse().expect("a value"));
+        sending.send_trailers(trailers.iter().map(pair).collect::<http::HeaderMap>())?;
+    }
+    let (parts, mut receiving) = response.await?.into_parts();
+    let mut body = Vec::new();
+    while let Some(data) = receiving.data().await {
+        let data = data?;
+        receiving.flow_control().release_capacity(data.len())?;
+        body.extend(data);
+    }
+    connection.abort();
+    let headers: Headers =
+        parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    Ok(Reply { status: parts.status.as_u16(), headers, body })
+}

@@ -1,0 +1,83 @@
+//! The golden cases.
+
+use corpus::{Answer, Case, Driver, Fault};
+
+use crate::artifact;
+use crate::client;
+use crate::openwhisk::Action;
+use crate::stage::{Behind, Plan, Site, Stage};
+use crate::upstream::{self, Script};
+
+/// Adds a test for each case and driver.
+pub fn add(plan: &mut Plan) {
+    let cases = corpus::cases(&artifact::source("tests/golden")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    for case in cases {
+        if case.runs_on(Driver::OpenWhisk) {
+            let action = action(&case);
+            with(plan, case.clone(), Driver::OpenWhisk, Behind::OpenWhisk(action));
+        }
+        if case.runs_on(Driver::Envoy) {
+            let behind = scripted(&case);
+            with(plan, case, Driver::Envoy, behind);
+        }
+    }
+}
+
+fn with(plan: &mut Plan, case: Case, driver: Driver, behind: Behind) {
+    let folder = if driver == Driver::OpenWhisk { "openwhisk" } else { "golden" };
+    let site = format!("{folder}::{}", case.name);
+    let is_scripted = matches!(behind, Behind::Script(_));
+    plan.site(Site { name: site.clone(), config: case.config_json(&site), behind });
+    plan.test(&site.clone(), move |stage| {
+        if driver == Driver::OpenWhisk {
+            stage.check_openwhisk();
+        }
+        run(&case, driver, &site, is_scripted, stage);
+        stage.check_good();
+    });
+}
+
+fn run(case: &Case, driver: Driver, site: &str, is_scripted: bool, stage: &Stage) {
+    let request = &case.request;
+    let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let bytes = client::request(&request.method, &request.path, &headers, &request.body);
+    let reply = client::ask(stage.port(site), &bytes);
+    case.compare_reply(&reply, driver).unwrap_or_else(|difference| panic!("{difference}"));
+    if is_scripted {
+        let calls = stage.upstream(site).seen().calls;
+        case.compare_calls(&calls, driver).unwrap_or_else(|difference| panic!("{difference}"));
+    }
+    stage.check_no_leak(site);
+}
+
+/// The action of a case, as its configuration names it.
+fn action(case: &Case) -> Option<Action> {
+    Some(Action {
+        package: case.attribute("package").map(str::to_owned),
+        name: case.attribute("action")?.to_owned(),
+        code: case.action.clone()?,
+    })
+}
+
+fn scripted(case: &Case) -> Behind {
+    match &case.answer {
+        None => Behind::Script(upstream::result("\"the case expects no call\"")),
+        Some(Answer::Fault(Fault::Unreachable)) => Behind::Nobody,
+        Some(Answer::Fault(Fault::UnknownUpstream)) => Behind::NoCluster,
+        Some(Answer::Fault(fault)) => Behind::Script(faulty(*fault)),
+        Some(Answer::Whole { status, headers, body }) => {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            Behind::Script(upstream::answers(upstream::answer(*status, &headers, body)))
+        }
+    }
+}
+
+fn faulty(fault: Fault) -> Script {
+    match fault {
+        Fault::Closed => upstream::breaks_off_after(Vec::new()),
+        Fault::BrokenOff => upstream::breaks_off_after(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":".to_vec(),
+        ),
+        Fault::Silent | Fault::Unreachable | Fault::UnknownUpstream => upstream::silent(),
+    }
+}

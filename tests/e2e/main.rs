@@ -1,0 +1,54 @@
+//! The built filter in a real Envoy: real connections, scripted upstreams, and the local `OpenWhisk`.
+//!
+//! All tests share one Envoy with a listener for each, so that damage done by one shows in the others.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "test code stops at the first surprise"
+)]
+
+// What tests are made of.
+mod artifact;
+mod bootstrap;
+mod client;
+mod envoy;
+mod http1;
+mod openwhisk;
+mod stage;
+mod upstream;
+
+// The tests.
+/// The filter's own configurations, accepted and rejected.
+mod configuration;
+/// Deadlines, in seconds of the clock.
+mod deadline;
+/// Upstreams that break off, lie or say something strange.
+mod fault;
+/// Results of actions that no reply can be made of, too large for a golden case.
+mod function;
+/// `tests/golden`, with a scripted upstream and with the local `OpenWhisk`.
+mod golden;
+/// Connections to the upstream.
+mod keepalive;
+/// Requests in every form HTTP knows, and in none.
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let mut plan = stage::Plan::default();
+    golden::add(&mut plan);
+    wire::add(&mut plan);
+    function::add(&mut plan);
+    fault::add(&mut plan);
+    deadline::add(&mut plan);
+    keepalive::add(&mut plan);
+    configuration::add(&mut plan);
+    if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

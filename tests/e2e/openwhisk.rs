@@ -1,0 +1,95 @@
+//! The local `OpenWhisk`, which really executes the actions of the golden cases.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use corpus::GUEST;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
+
+use crate::artifact;
+use crate::client::{self, PATIENCE};
+
+/// A running local `OpenWhisk`. Dropping it ends it.
+#[derive(Debug)]
+pub struct OpenWhisk {
+    child: Child,
+    /// Its port.
+    pub port: u16,
+}
+
+/// An action to create.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// Its package, if it is in one.
+    pub package: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its program, in JavaScript.
+    pub code: String,
+}
+
+impl OpenWhisk {
+    /// Starts it and waits until it listens.
+    pub fn start() -> Result<Self, String> {
+        let program = artifact::openwhisk()?;
+        let mut child = Command::new(&program)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let output = child.stdout.take().expect("piped");
+        let mut openwhisk = Self { child, port: 0 };
+        let (sender, receiver) = mpsc::channel();
+        // Reads to the end, so that the server never waits for somebody to read.
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        while let Ok(line) = receiver.recv_timeout(PATIENCE) {
+            if let Some((_, port)) = line.rsplit_once("listens on http://127.0.0.1:") {
+                openwhisk.port = port.trim().parse().map_err(|_| format!("no port: {line:?}"))?;
+                return Ok(openwhisk);
+            }
+        }
+        Err(format!("{} does not say where it listens", program.display()))
+    }
+
+    /// Creates an action, and its package.
+    pub fn create(&self, action: &Action) -> Result<(), String> {
+        let encoded = |name: &str| utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
+        let mut path = String::new();
+        if let Some(package) = &action.package {
+            path = encoded(package) + "/";
+            self.put(&format!("packages/{}", encoded(package)), "{}")?;
+        }
+        let exec = json!({ "exec": { "kind": "nodejs:20", "code": action.code } });
+        self.put(&format!("actions/{path}{}", encoded(&action.name)), &exec.to_string())
+    }
+
+    fn put(&self, entity: &str, body: &str) -> Result<(), String> {
+        let authorization = format!("Basic {}", STANDARD.encode(GUEST));
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let path = format!("/api/v1/namespaces/_/{entity}?overwrite=true");
+        let reply = client::ask(self.port, &client::request("PUT", &path, &headers, body.as_bytes()));
+        if reply.status == 200 {
+            return Ok(());
+        }
+        Err(format!("{entity} was not created: {} {}", reply.status, String::from_utf8_lossy(&reply.body)))
+    }
+}
+
+impl Drop for OpenWhisk {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,247 @@
+//! What all tests share: one Envoy with a listener for each site, and the upstreams behind it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
+
+use corpus::Call;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Map, Value, json};
+
+use crate::bootstrap::{LEAKED_FROM, Line, Reference, string_value};
+use crate::client;
+use crate::envoy::Envoy;
+use crate::openwhisk::{Action, OpenWhisk};
+use crate::upstream::{self, Script, Upstream};
+
+/// The site that serves the good request after each bad one.
+const GOOD: &str = "good";
+
+/// A listener with the filter on `/hello`, and what is behind it.
+pub struct Site {
+    /// Its name, also that of its cluster.
+    pub name: String,
+    /// The configuration of the filter, as JSON.
+    pub config: String,
+    /// What is behind it.
+    pub behind: Behind,
+}
+
+/// What is behind a site.
+pub enum Behind {
+    /// An upstream with this script.
+    Script(Script),
+    /// A port at which nobody listens.
+    Nobody,
+    /// No cluster at all.
+    NoCluster,
+    /// The local `OpenWhisk`, with this action if there is one.
+    OpenWhisk(Option<Action>),
+}
+
+/// The tests and the sites they need, before Envoy starts.
+#[derive(Default)]
+pub struct Plan {
+    trials: Vec<Trial>,
+    shared: Arc<Shared>,
+}
+
+/// What becomes the stage at the first test that needs it.
+#[derive(Default)]
+struct Shared {
+    sites: Mutex<Vec<Site>>,
+    stage: OnceLock<Result<Stage, String>>,
+}
+
+/// Everything running.
+pub struct Stage {
+    envoy: Envoy,
+    ports: BTreeMap<String, u16>,
+    upstreams: BTreeMap<String, Upstream>,
+    leak: Upstream,
+    // Held, so that its port stays the system's to give to nobody else.
+    _nobody: tokio::net::TcpSocket,
+    openwhisk: Result<OpenWhisk, String>,
+}
+
+/// The configuration of the filter for a site: the usual one with attributes on top, where null removes one.
+pub fn config(upstream: &str, attributes: Value) -> String {
+    let usual = json!({
+        "api_host": "http://openwhisk.example", "service_token": corpus::GUEST, "namespace": "guest",
+        "action": "hello", "upstream": upstream,
+    });
+    let mut config: Map<String, Value> = serde_json::from_value(usual).expect("an object");
+    config.extend(serde_json::from_value::<Map<_, _>>(attributes).expect("an object"));
+    config.retain(|_, value| !value.is_null());
+    Value::Object(config).to_string()
+}
+
+impl Plan {
+    /// Adds a site.
+    pub fn site(&mut self, site: Site) {
+        self.shared.sites.lock().expect("not poisoned").push(site);
+    }
+
+    /// Adds a site with a scripted upstream.
+    pub fn scripted(&mut self, name: &str, attributes: Value, script: Script) {
+        self.site(Site { name: name.to_owned(), config: config(name, attributes), behind: Behind::Script(script) });
+    }
+
+    /// Adds a test. Everything is started before the first one.
+    pub fn test(&mut self, name: &str, run: impl FnOnce(&Stage) + Send + 'static) {
+        let shared = Arc::clone(&self.shared);
+        self.trials.push(Trial::test(name, move || {
+            run(shared.stage()?);
+            Ok(())
+        }));
+    }
+
+    /// Adds a test that needs nothing of what is shared.
+    pub fn test_alone(&mut self, name: &str, run: impl FnOnce() + Send + 'static) {
+        self.trials.push(Trial::test(name, move || {
+            run();
+            Ok(())
+        }));
+    }
+
+    /// Adds a test of a site of its own with a scripted upstream; afterwards the next good request on the
+    /// same Envoy must get its 200.
+    pub fn test_site(
+        &mut self,
+        name: &str,
+        attributes: Value,
+        script: Script,
+        run: impl FnOnce(&Stage, u16, &Upstream) + Send + 'static,
+    ) {
+        self.scripted(name, attributes, script);
+        let site = name.to_owned();
+        self.test(name, move |stage| {
+            run(stage, stage.port(&site), stage.upstream(&site));
+            stage.check_no_leak(&site);
+            stage.check_good();
+        });
+    }
+
+    /// Runs the tests, ends everything, and tells whether all is well.
+    pub fn run(self, arguments: &Arguments) -> bool {
+        let conclusion = libtest_mimic::run(arguments, self.trials);
+        let shared = Arc::into_inner(self.shared).expect("the tests are over");
+        let complaints = match shared.stage.into_inner() {
+            Some(Ok(mut stage)) => stage.complaints(),
+            Some(Err(_)) | None => Vec::new(),
+        };
+        for complaint in &complaints {
+            eprintln!("after all tests: {complaint}");
+        }
+        complaints.is_empty() && !conclusion.has_failed()
+    }
+}
+
+impl Shared {
+    fn stage(&self) -> Result<&Stage, &String> {
+        let start = || {
+            let sites = std::mem::take(&mut *self.sites.lock().expect("not poisoned"));
+            let (sender, receiver) = mpsc::channel();
+            // Envoy ends with the thread that started it, and the threads of the tests come and go.
+            thread::spawn(move || {
+                let _ = sender.send(Stage::start(sites));
+                loop {
+                    thread::park();
+                }
+            });
+            receiver.recv().map_err(|_| "the stage could not be started".to_owned())?
+        };
+        self.stage.get_or_init(start).as_ref()
+    }
+}
+
+impl Stage {
+    fn start(mut sites: Vec<Site>) -> Result<Self, String> {
+        let good = upstream::result(r#"{"ready":true}"#);
+        sites.push(Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) });
+        let reference = Reference::read()?;
+        let leak = Upstream::start(upstream::result("\"leaked\""));
+        let (nobody, nobodys_port) = bound_only().map_err(|error| format!("no port: {error}"))?;
+        let openwhisk = OpenWhisk::start();
+        let mut upstreams = BTreeMap::new();
+        let mut lines = Vec::new();
+        for Site { name, config, behind } in sites {
+            let upstream = match behind {
+                Behind::Script(script) => {
+                    let upstream = Upstream::start(script);
+                    let port = upstream.port;
+                    upstreams.insert(name.clone(), upstream);
+                    Some(port)
+                }
+                Behind::Nobody => Some(nobodys_port),
+                Behind::NoCluster => None,
+                Behind::OpenWhisk(action) => match (&openwhisk, action) {
+                    (Ok(openwhisk), Some(action)) => {
+                        openwhisk.create(&action)?;
+                        Some(openwhisk.port)
+                    }
+                    (Ok(openwhisk), None) => Some(openwhisk.port),
+                    (Err(_), _) => None,
+                },
+            };
+            lines.push(Line { name, plugin: string_value(&config), upstream });
+        }
+        let envoy = Envoy::start(&reference.with(&lines, leak.port))?;
+        Ok(Self { ports: envoy.ports(), envoy, upstreams, leak, _nobody: nobody, openwhisk })
+    }
+
+    /// The port of a site.
+    pub fn port(&self, site: &str) -> u16 {
+        *self.ports.get(site).unwrap_or_else(|| panic!("no site {site}"))
+    }
+
+    /// The upstream of a site that has a script.
+    pub fn upstream(&self, site: &str) -> &Upstream {
+        self.upstreams.get(site).unwrap_or_else(|| panic!("no upstream {site}"))
+    }
+
+    /// Fails if there is no local `OpenWhisk`.
+    pub fn check_openwhisk(&self) {
+        if let Err(error) = &self.openwhisk {
+            panic!("{error}");
+        }
+    }
+
+    /// Fails if the filter let a request of a site through.
+    pub fn check_no_leak(&self, site: &str) {
+        let leaked_from =
+            |call: &Call| call.headers.iter().any(|(name, value)| name == LEAKED_FROM && value == site.as_bytes());
+        let leaked = self.leak.seen().calls.into_iter().find(leaked_from);
+        assert!(leaked.is_none(), "the filter let a request through: {leaked:?}");
+    }
+
+    /// Fails if a good request does not get its 200.
+    pub fn check_good(&self) {
+        let reply = client::get(self.port(GOOD), "/hello");
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &br#"{"ready":true}"#[..]), "the next good request");
+    }
+
+    /// Fails if the log has no line with all of these.
+    pub fn check_logged(&self, parts: &[&str]) {
+        let log = self.envoy.log();
+        let found = log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("wasm log")).collect();
+        assert!(found, "no line with {parts:?} among:\n{}", lines.join("\n"));
+    }
+
+    fn complaints(&mut self) -> Vec<String> {
+        let mut complaints = self.envoy.complaints();
+        let leaked = self.leak.seen().calls.into_iter();
+        complaints.extend(leaked.map(|call| format!("the filter let a request through: {call:?}")));
+        complaints
+    }
+}
+
+/// A port where connections are refused.
+fn bound_only() -> std::io::Result<(tokio::net::TcpSocket, u16)> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let port = socket.local_addr()?.port();
+    Ok((socket, port))
+}

@@ -1,0 +1,1 @@
+function main() { return {"headers":{"X-OpenWhisk-Activation-Id":"forged"}}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":"iVBORw0KGgo=","headers":{"content-type":"image/png"}}; }

@@ -1,0 +1,1 @@
+function main() { return {"headers":{"x-evil: 1\r\nx":"b"}}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":"x","headers":{":status":"200","connection":"close","content-length":"7","date":"never","keep-alive":"1","proxy-connection":"x","server":"mine","te":"x","trailer":"x","transfer-encoding":"chunked","upgrade":"h2c","x-kept":"1"}}; }

@@ -1,0 +1,1 @@
+function main({ name }) { return { greeting: `Hello, ${name}` }; }

@@ -1,0 +1,1 @@
+function main() { return { Body: "x", statuscode: 407 }; }

@@ -1,0 +1,1 @@
+function main() { return {"body":"x","headers":{"x-a":"b"},"statusCode":204}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":"hi","headers":{"Content-Type":"text/plain"}}; }
