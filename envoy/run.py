@@ -129,10 +129,7 @@ def run(children):
         if configuration.count(old) != 1:
             raise Failure(f"envoy/envoy.yaml should hold {old!r} once")
         configuration = configuration.replace(old, new)
-    path = HOME.parent / "target/demo.yaml"
-    path.write_text(configuration)
-
-    arguments = ["-c", str(path), "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning", "--component-log-level", "wasm:info"]
+    arguments = ["--config-yaml", configuration, "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning", "--component-log-level", "wasm:info"]
     proxy = start(children, [envoy, *arguments], cwd=HOME.parent, env={**os.environ, "OPENWHISK_TOKEN": TOKEN})
     wait_until_open(("127.0.0.1", listen), proxy, "Envoy")
 

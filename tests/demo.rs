@@ -9,13 +9,32 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that the system gives to nobody else: below its range for ports of its choice.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let port = 20_000 + u16::try_from(next).expect("below 10000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A child that ends with the test, however the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn demo(environment: &[(&str, String)]) -> Command {
@@ -81,6 +100,32 @@ fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind()
             std::thread::yield_now();
         }
     }
+}
+
+#[test]
+fn the_demo_uses_an_openwhisk_that_is_already_there() {
+    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/openwhisk-local");
+    let openwhisk = Command::new(server)
+        .args(["--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{server}: {error}: run `make build` first"));
+    let mut openwhisk = Running(openwhisk);
+    let mut listens = String::new();
+    BufReader::new(openwhisk.0.stdout.take().expect("piped")).read_line(&mut listens).expect("a line");
+    let address = listens.split_whitespace().last().expect("an address").to_owned();
+
+    let port = free_port();
+    let mut demo = demo(&[("PORT", port.to_string()), ("OPENWHISK", address.clone())]).spawn().expect("python3 runs");
+    let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    let greeting = exchange(port, "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let ended = end(demo, "INT");
+
+    assert!(said.concat().contains(&address), "{said:?}");
+    assert!(greeting.ends_with(r#"{"ready":true}"#), "{greeting}");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 #[test]
