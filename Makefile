@@ -45,7 +45,10 @@ run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses 
 	@exec python3 envoy/run.py
 
 test: build envoy ## Run all tests: unit, golden, real Envoy, the official JavaScript client
+	@rm -rf target/tmp/golden
 	cargo test --locked --workspace
+	@printf '\n%-28s %5s %5s %6s  %s\n' 'golden cases' all ran passed 'left out, and why'
+	@cat target/tmp/golden/*.row
 	@$(MAKE) --no-print-directory test-client
 
 test-client: # The official client of OpenWhisk against the local one.

@@ -9,6 +9,7 @@ use crate::action::{Action, InvalidName, Name};
 use crate::api_host::{ApiHost, InvalidApiHost};
 use crate::attributes::{Attributes, Mistake, kind_of, quoted, whole_number};
 use crate::connections::KeepAlive;
+use crate::proxy::Proxy;
 use crate::secret::ServiceToken;
 
 /// The longest `OpenWhisk` waits for an action, in milliseconds, and the default of `timeout`.
@@ -37,7 +38,7 @@ pub struct Config {
     operation: Operation,
     timeout: Duration,
     keepalive: KeepAlive,
-    keepalive_timeout: Duration,
+    keepalive_timeout: Option<Duration>,
     max_req_body_size: u64,
     upstream: String,
 }
@@ -115,7 +116,7 @@ impl Config {
         let invoke = boolean(attributes, "result", true);
         let timeout = number(attributes, "timeout", &TIMEOUT);
         let keepalive = boolean(attributes, "keepalive", true);
-        let keepalive_timeout = number(attributes, "keepalive_timeout", &KEEPALIVE_TIMEOUT);
+        let keepalive_timeout = optional_number(attributes, "keepalive_timeout", &KEEPALIVE_TIMEOUT);
         let pool = number(attributes, "keepalive_pool", &KEEPALIVE_POOL);
         let max_req_body_size = number(attributes, "max_req_body_size", &MAX_REQ_BODY_SIZE);
         let upstream = attributes.optional("upstream", "the name of an upstream in visible ASCII", |value| {
@@ -135,7 +136,7 @@ impl Config {
                 operation: if invoke { Operation::Invoke } else { Operation::Describe },
                 timeout: Duration::from_millis(timeout),
                 keepalive: if keepalive { KeepAlive::Pool { idle: pool } } else { KeepAlive::Off },
-                keepalive_timeout: Duration::from_millis(keepalive_timeout),
+                keepalive_timeout: keepalive_timeout.map(Duration::from_millis),
                 max_req_body_size,
             }),
             _ => Err(ConfigError { mistakes }),
@@ -186,8 +187,26 @@ impl Config {
 
     /// How long an idle connection is kept (`keepalive_timeout`). On Envoy the cluster does that.
     #[must_use]
-    pub const fn keepalive_timeout(&self) -> Duration {
-        self.keepalive_timeout
+    pub fn keepalive_timeout(&self) -> Duration {
+        self.keepalive_timeout.unwrap_or(Duration::from_millis(KEEPALIVE_TIMEOUT.default))
+    }
+
+    /// What is configured and has no effect on a proxy: a sentence for each attribute.
+    #[must_use]
+    pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
+        let attributes = match proxy {
+            // Both are settings of the cluster there, which the documentation says where it matters.
+            Proxy::Envoy => [None, None],
+            Proxy::Apisix => [
+                (!self.ssl_verify).then_some(
+                    "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
+                ),
+                self.keepalive_timeout.map(|_| {
+                    "`keepalive_timeout` has no effect on apisix: its wasm runtime keeps idle connections as long as it sees fit"
+                }),
+            ],
+        };
+        attributes.into_iter().flatten().collect()
     }
 
     /// The largest body of a request, in bytes (`max_req_body_size`).
@@ -263,6 +282,10 @@ fn boolean(attributes: &mut Attributes, attribute: &'static str, default: bool) 
 }
 
 fn number(attributes: &mut Attributes, attribute: &'static str, rule: &Rule) -> u64 {
+    optional_number(attributes, attribute, rule).unwrap_or(rule.default)
+}
+
+fn optional_number(attributes: &mut Attributes, attribute: &'static str, rule: &Rule) -> Option<u64> {
     let expected = match rule.largest {
         Some(largest) => format!("a whole number{} from {} to {largest}", rule.unit, rule.smallest),
         None => format!("a whole number{}, at least {}", rule.unit, rule.smallest),
@@ -271,7 +294,7 @@ fn number(attributes: &mut Attributes, attribute: &'static str, rule: &Rule) -> 
         let number = whole_number(value)?;
         (rule.smallest..=rule.largest.unwrap_or(u64::MAX)).contains(&number).then_some(number)
     };
-    attributes.optional(attribute, &expected, read).unwrap_or(rule.default)
+    attributes.optional(attribute, &expected, read)
 }
 
 /// What a number may be.

@@ -77,6 +77,13 @@ pub enum Error {
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
+    /// Action: it asks for a status that the proxy cannot send.
+    UnsendableStatus {
+        /// The status.
+        status: StatusCode,
+        /// The id of the activation, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+    },
     /// Host: it does not give the body of the request.
     UnreadableBody,
     /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
@@ -106,7 +113,8 @@ impl Error {
             Self::BrokenOff { .. }
             | Self::NotOpenWhisk { .. }
             | Self::ActionFailed { .. }
-            | Self::BrokenRule { .. } => StatusCode::BAD_GATEWAY,
+            | Self::BrokenRule { .. }
+            | Self::UnsendableStatus { .. } => StatusCode::BAD_GATEWAY,
             Self::Refused { status, .. } => *status,
             Self::UnreadableBody | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -119,7 +127,9 @@ impl Error {
             Self::RequestTooLarge { limit } => {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
-            Self::UnreadableBody | Self::NotConfigured => Words::Gateway(self.to_string()),
+            Self::UnsendableStatus { .. } | Self::UnreadableBody | Self::NotConfigured => {
+                Words::Gateway(self.to_string())
+            }
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 Words::Gateway("openwhisk cannot be reached".to_owned())
             }
@@ -145,7 +155,8 @@ impl Error {
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
-            | Self::BrokenRule { activation_id, .. } => activation_id.as_deref(),
+            | Self::BrokenRule { activation_id, .. }
+            | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             Self::RequestTooLarge { .. }
             | Self::UnknownUpstream { .. }
             | Self::UnavailableUpstream { .. }
@@ -161,7 +172,10 @@ impl Error {
     #[must_use]
     pub fn concerns_operator(&self) -> bool {
         match self {
-            Self::RequestTooLarge { .. } | Self::ActionFailed { .. } | Self::BrokenRule { .. } => false,
+            Self::RequestTooLarge { .. }
+            | Self::ActionFailed { .. }
+            | Self::BrokenRule { .. }
+            | Self::UnsendableStatus { .. } => false,
             Self::Refused { status, .. } => !matches!(*status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnknownUpstream { .. }
             | Self::UnavailableUpstream { .. }
@@ -183,8 +197,8 @@ impl fmt::Display for Error {
             }
             Self::UnknownUpstream { upstream } => write!(
                 f,
-                "the host knows no upstream {upstream:?}: on Envoy `upstream` must name a cluster, by default the \
-                 host:port of `api_host`"
+                "the host knows no upstream {upstream:?}: on Envoy `upstream` must name a cluster, on APISIX be \
+                 host:port; by default it is the host:port of `api_host`"
             ),
             Self::UnavailableUpstream { upstream } => write!(
                 f,
@@ -211,6 +225,9 @@ impl fmt::Display for Error {
             }
             Self::ActionFailed { body, .. } => write!(f, "the action failed: {:?}", beginning(body)),
             Self::BrokenRule { rule, .. } => write!(f, "the result of the action breaks a rule: {rule}"),
+            Self::UnsendableStatus { status, .. } => {
+                write!(f, "the action asks for the status {}, which cannot be sent", status.as_str())
+            }
             Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
             Self::NotConfigured => f.write_str("the filter is not configured"),
         }
@@ -247,6 +264,11 @@ mod tests {
                 Error::NotOpenWhisk { status: StatusCode::NOT_FOUND, activation_id: None, body: body() },
                 404,
                 "the answer with status 404 is not one of openwhisk's API",
+            ),
+            (
+                Error::UnsendableStatus { status: StatusCode::IM_A_TEAPOT, activation_id: None },
+                502,
+                "the action asks for the status 418, which cannot be sent",
             ),
             (Error::UnreadableBody, 500, "the body of the request cannot be read"),
             (Error::NotConfigured, 500, "the filter is not configured"),

@@ -13,6 +13,7 @@ use crate::connections::{Connections, Lease};
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::payload::payload;
+use crate::proxy::Proxy;
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -64,8 +65,8 @@ pub struct Exchange {
 enum State {
     Unconfigured,
     New(Rc<Target>),
-    Reading { target: Rc<Target>, request: Request, body_size: usize },
-    Calling { target: Rc<Target>, lease: Lease },
+    Reading { target: Rc<Target>, proxy: Proxy, request: Request, body_size: usize },
+    Calling { target: Rc<Target>, proxy: Proxy, lease: Lease },
     Over,
 }
 
@@ -76,8 +77,8 @@ impl Exchange {
         Self { request_id: String::new(), state: target.map_or(State::Unconfigured, State::New) }
     }
 
-    /// The headers of the request came: lower-case names, values as bytes. `is_all` if nothing follows.
-    pub fn on_request_headers(&mut self, headers: Vec<(String, Vec<u8>)>, is_all: bool) -> Step {
+    /// The headers of the request came from a proxy: lower-case names, values as bytes. `is_all` if nothing follows.
+    pub fn on_request_headers(&mut self, proxy: Proxy, headers: Vec<(String, Vec<u8>)>, is_all: bool) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Unconfigured => self.fail(Error::NotConfigured),
             State::New(target) => {
@@ -87,7 +88,7 @@ impl Exchange {
                 if request.content_length().is_some_and(|size| size > limit) {
                     return self.fail(Error::RequestTooLarge { limit });
                 }
-                self.state = State::Reading { target, request, body_size: 0 };
+                self.state = State::Reading { target, proxy, request, body_size: 0 };
                 if is_all { self.invoke(|_| None) } else { Step::Wait }
             }
             state => self.keep(state),
@@ -116,11 +117,15 @@ impl Exchange {
     /// The call ended, or could not be made.
     pub fn on_outcome(&mut self, outcome: Outcome) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Calling { target, lease } => {
-                if !outcome.is_of_upstream() {
+            State::Calling { target, proxy, lease } => {
+                if !outcome.is_of_upstream(proxy) {
                     lease.lost();
                 }
-                match outcome.into_activation(target.config()).and_then(Reply::to_activation) {
+                let reply = outcome
+                    .into_activation(target.config(), proxy)
+                    .and_then(Reply::to_activation)
+                    .and_then(|reply| reply.fit_for(proxy, &self.request_id));
+                match reply {
                     Ok(reply) => Step::Send(reply),
                     Err(error) => self.fail(error),
                 }
@@ -137,7 +142,7 @@ impl Exchange {
 
     fn invoke(&mut self, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Reading { target, request, body_size } => {
+            State::Reading { target, proxy, request, body_size } => {
                 // Never an action with half of its parameters, or with none where there are some.
                 let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
                 let Some(body) = body.filter(|body| body.len() == body_size) else {
@@ -146,7 +151,7 @@ impl Exchange {
                 let body = payload(target.config().operation(), body);
                 let lease = target.connections.lease();
                 let call = Call::new(Rc::clone(&target.template), request, lease.close(), body);
-                self.state = State::Calling { target, lease };
+                self.state = State::Calling { target, proxy, lease };
                 Step::Invoke(call)
             }
             state => self.keep(state),
@@ -209,14 +214,14 @@ mod tests {
     #[test]
     fn a_request_without_a_body_is_called_at_once() {
         let mut exchange = exchange();
-        assert_eq!(body(&exchange.on_request_headers(Vec::new(), true)), b"");
+        assert_eq!(body(&exchange.on_request_headers(Proxy::Envoy, Vec::new(), true)), b"");
         assert_eq!(status(&exchange.on_outcome(answer("200", "{}"))), 200);
     }
 
     #[test]
     fn the_body_is_read_once_when_it_is_complete() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
+        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(1, false, never), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
         assert_eq!(body(&exchange.on_request_body(4, true, |size| Some(vec![b'x'; size]))), b"xxxx");
@@ -225,12 +230,12 @@ mod tests {
     #[test]
     fn trailers_complete_the_body() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
+        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
         assert_eq!(body(&exchange.on_request_trailers(|size| Some(vec![b'x'; size]))), b"xx");
 
         let mut without_body = self::exchange();
-        assert_eq!(without_body.on_request_headers(Vec::new(), false), Step::Wait);
+        assert_eq!(without_body.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
         assert_eq!(body(&without_body.on_request_trailers(never)), b"");
     }
 
@@ -238,7 +243,7 @@ mod tests {
     fn an_action_is_never_invoked_with_a_part_of_the_body() {
         for body in [None, Some(Vec::new()), Some(vec![b'x'; 3]), Some(vec![b'x'; 5])] {
             let mut exchange = exchange();
-            assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
+            assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
             let step = exchange.on_request_body(4, true, |_| body.clone());
             assert_eq!(status(&step), 500, "{body:?} of 4 bytes");
         }
@@ -247,18 +252,21 @@ mod tests {
     #[test]
     fn an_empty_body_is_never_read() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Vec::new(), false), Step::Wait);
+        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
         assert_eq!(body(&exchange.on_request_body(0, true, never)), b"");
     }
 
     #[test]
     fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
         let mut announced = exchange();
-        assert_eq!(status(&announced.on_request_headers(headers(&[("content-length", "9")]), false)), 413);
+        assert_eq!(
+            status(&announced.on_request_headers(Proxy::Envoy, headers(&[("content-length", "9")]), false)),
+            413
+        );
         assert_eq!(announced.on_request_body(9, true, never), Step::Wait);
 
         let mut streamed = exchange();
-        assert_eq!(streamed.on_request_headers(headers(&[("content-length", "8")]), false), Step::Wait);
+        assert_eq!(streamed.on_request_headers(Proxy::Envoy, headers(&[("content-length", "8")]), false), Step::Wait);
         assert_eq!(streamed.on_request_body(8, false, never), Step::Wait);
         assert_eq!(status(&streamed.on_request_body(9, false, never)), 413);
         assert_eq!(streamed.on_request_trailers(never), Step::Wait);
@@ -269,8 +277,8 @@ mod tests {
         let mut exchange = exchange();
         assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Wait, "nothing was called");
         let mut exchange = self::exchange();
-        let _ = exchange.on_request_headers(Vec::new(), true);
-        assert_eq!(exchange.on_request_headers(Vec::new(), true), Step::Wait);
+        let _ = exchange.on_request_headers(Proxy::Envoy, Vec::new(), true);
+        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), true), Step::Wait);
         assert_eq!(exchange.on_request_body(1, true, never), Step::Wait);
         assert_eq!(exchange.on_request_trailers(never), Step::Wait);
         assert_eq!(status(&exchange.on_outcome(Outcome::Silent { elapsed: Duration::from_secs(1) })), 504);
@@ -289,7 +297,7 @@ mod tests {
             let mut exchange = exchange();
             let State::New(target) = &exchange.state else { panic!("an exchange begins as new") };
             let target = Rc::clone(target);
-            let _ = exchange.on_request_headers(Vec::new(), true);
+            let _ = exchange.on_request_headers(Proxy::Envoy, Vec::new(), true);
             let shown = format!("{outcome:?}");
             let _ = exchange.on_outcome(outcome);
             assert_eq!(target.connections.open(), open, "after {shown}");
@@ -299,13 +307,13 @@ mod tests {
     #[test]
     fn without_a_configuration_every_request_fails() {
         let mut exchange = Exchange::new(None);
-        assert_eq!(status(&exchange.on_request_headers(Vec::new(), true)), 500);
+        assert_eq!(status(&exchange.on_request_headers(Proxy::Envoy, Vec::new(), true)), 500);
     }
 
     #[test]
     fn errors_carry_the_request_id() {
         let mut exchange = exchange();
-        let _ = exchange.on_request_headers(headers(&[("x-request-id", "a\"b")]), true);
+        let _ = exchange.on_request_headers(Proxy::Envoy, headers(&[("x-request-id", "a\"b")]), true);
         let Step::Fail(_, reply) = exchange.on_outcome(Outcome::Silent { elapsed: Duration::ZERO }) else {
             panic!("expected a failure");
         };

@@ -1,19 +1,23 @@
 //! The edge to the proxy: the only file that knows `proxy-wasm`. It hands events in and performs steps;
-//! it decides nothing.
+//! it decides nothing. Where the proxies differ in what they call and take, the difference is here.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
+use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel, Status};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, Status};
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
 use crate::exchange::{Exchange, Step, Target};
 use crate::outcome::{Answer, Outcome, Refusal};
+use crate::proxy::Proxy;
 use crate::reply::Reply;
+use crate::request::Request;
 
 proxy_wasm::main! {{
     // The host has a level of its own; this one lets everything through to it.
@@ -24,10 +28,32 @@ proxy_wasm::main! {{
 /// How many characters of a request id go into the log.
 const REQUEST_ID_LOGGED: usize = 128;
 
-/// The plugin: one configuration on one worker.
+/// One configuration on one worker.
 #[derive(Debug, Default)]
 struct Plugin {
+    shared: Rc<Shared>,
+}
+
+/// What the requests of a plugin share.
+#[derive(Debug, Default)]
+struct Shared {
     target: Option<Rc<Target>>,
+    proxy: OnceCell<Proxy>,
+}
+
+impl Shared {
+    /// Which proxy this is. Only during a request: the SDK panics on APISIX's answer at any other time.
+    fn proxy(&self) -> Proxy {
+        *self.proxy.get_or_init(|| {
+            // Source: wasm-nginx-module knows the variables of nginx; Envoy has no property of that name.
+            let version = hostcalls::get_property(vec!["nginx_version"]);
+            let proxy = if matches!(version, Ok(Some(_))) { Proxy::Apisix } else { Proxy::Envoy };
+            for sentence in self.target.iter().flat_map(|target| target.config().without_effect_on(proxy)) {
+                warn!("openwhisk: {sentence}");
+            }
+            proxy
+        })
+    }
 }
 
 impl Context for Plugin {}
@@ -37,7 +63,8 @@ impl RootContext for Plugin {
         let json = self.get_plugin_configuration().unwrap_or_default();
         match Config::from_json(&json, |name| std::env::var(name).ok()) {
             Ok(config) => {
-                self.target = Some(Rc::new(Target::new(config)));
+                let target = Some(Rc::new(Target::new(config)));
+                self.shared = Rc::new(Shared { target, ..Shared::default() });
                 true
             }
             Err(wrong) => {
@@ -54,15 +81,16 @@ impl RootContext for Plugin {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        let target = self.target.clone();
-        Some(Box::new(Stream { exchange: Exchange::new(target.clone()), target, dispatched: None }))
+        let shared = Rc::clone(&self.shared);
+        let exchange = Exchange::new(shared.target.clone());
+        Some(Box::new(Stream { shared, exchange, dispatched: None }))
     }
 }
 
 /// One request.
 #[derive(Debug)]
 struct Stream {
-    target: Option<Rc<Target>>,
+    shared: Rc<Shared>,
     exchange: Exchange,
     dispatched: Option<Instant>,
 }
@@ -84,8 +112,17 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
-        let headers = self.get_http_request_headers_bytes();
-        let step = self.exchange.on_request_headers(headers, end_of_stream);
+        let proxy = self.shared.proxy();
+        let headers = self.read_request_headers(proxy);
+        let is_all = match proxy {
+            Proxy::Envoy => end_of_stream,
+            Proxy::Apisix => {
+                // The end of the stream is not told here; the body comes whole, and only if asked for.
+                self.set_property(vec!["wasm_process_req_body"], Some(b"true"));
+                false
+            }
+        };
+        let step = self.exchange.on_request_headers(proxy, headers, is_all);
         self.perform(step)
     }
 
@@ -101,39 +138,58 @@ impl HttpContext for Stream {
 }
 
 impl Stream {
+    /// Reads the headers of the request, at least those that matter.
+    fn read_request_headers(&self, proxy: Proxy) -> Vec<(String, Vec<u8>)> {
+        // Source: observed on wasm-nginx-module 0.7.0: the map of a request without Host (HTTP/1.0) is a SIGSEGV, and
+        // any other map ends after 100 headers. A single getter is safe, and gives the first header of its name.
+        let is_safe = proxy == Proxy::Envoy || self.get_http_request_header_bytes("host").is_some();
+        let mut headers = if is_safe { self.get_http_request_headers_bytes() } else { Vec::new() };
+        if proxy == Proxy::Apisix {
+            for wanted in Request::header_names() {
+                if !headers.iter().any(|(name, _)| name == wanted)
+                    && let Some(value) = self.get_http_request_header_bytes(wanted)
+                {
+                    headers.push((wanted.to_owned(), value));
+                }
+            }
+        }
+        headers
+    }
+
     fn perform(&mut self, step: Step) -> Action {
         match step {
             Step::Wait => {}
-            Step::Invoke(call) => return self.dispatch(&call),
+            Step::Invoke(call) => self.dispatch(&call),
             Step::Send(reply) => send(&reply),
             Step::Fail(error, reply) => {
                 self.log(&error);
                 send(&reply);
             }
         }
-        Action::Pause
+        match self.shared.proxy() {
+            Proxy::Envoy => Action::Pause,
+            // A pending call holds the request by itself; Pause without one would crash the worker.
+            Proxy::Apisix => Action::Continue,
+        }
     }
 
-    fn dispatch(&mut self, call: &Call) -> Action {
+    fn dispatch(&mut self, call: &Call) {
         let body = Some(call.body()).filter(|body| !body.is_empty());
         self.dispatched = Some(Instant::now());
         let dispatched = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
-        match dispatched {
-            Ok(_) => Action::Pause,
-            Err(status) => {
-                // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
-                let refusal = match status {
-                    Status::BadArgument => Refusal::UnknownUpstream,
-                    _ => Refusal::UnavailableUpstream,
-                };
-                let step = self.exchange.on_outcome(Outcome::Refused(refusal));
-                self.perform(step)
-            }
+        if let Err(status) = dispatched {
+            // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
+            let refusal = match status {
+                Status::BadArgument => Refusal::UnknownUpstream,
+                _ => Refusal::UnavailableUpstream,
+            };
+            let step = self.exchange.on_outcome(Outcome::Refused(refusal));
+            self.perform(step);
         }
     }
 
     fn log(&self, error: &Error) {
-        let action = self.target.as_ref().map(|target| target.config().action().to_string()).unwrap_or_default();
+        let action = self.shared.target.as_ref().map(|target| target.config().action().to_string()).unwrap_or_default();
         // The client's to choose, and some hosts cut long lines.
         let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
         let status = error.status().as_u16();
@@ -147,7 +203,7 @@ impl Stream {
 }
 
 fn read_request_body(size: usize) -> Option<Vec<u8>> {
-    proxy_wasm::hostcalls::get_buffer(proxy_wasm::types::BufferType::HttpRequestBody, 0, size).ok().flatten()
+    hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten()
 }
 
 fn send(reply: &Reply) {
@@ -159,5 +215,5 @@ fn send(reply: &Reply) {
         .collect();
     let body = Some(reply.body.as_slice()).filter(|body| !body.is_empty());
     // The SDK panics where the host refuses a reply, as it does a second one: an exchange never gives two.
-    let _ = proxy_wasm::hostcalls::send_http_response(u32::from(reply.status.as_u16()), headers, body);
+    let _ = hostcalls::send_http_response(u32::from(reply.status.as_u16()), headers, body);
 }

@@ -27,6 +27,7 @@ pub mod headers;
 pub mod object;
 pub mod outcome;
 pub mod payload;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 pub mod rule;

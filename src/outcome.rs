@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 
 use crate::config::{Config, Operation};
 use crate::error::Error;
+use crate::proxy::Proxy;
 
 /// The header with the id of the activation, present if and only if an answer is about one.
 ///
@@ -18,6 +19,9 @@ pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
 ///
 /// Source: libevent's cached time; observed on Envoy 1.40 with an upstream that stalls in its body.
 const SLACK: Duration = Duration::from_millis(50);
+
+/// What is known of a failed call where the proxy tells nothing.
+const NO_REASON: &str = "the proxy tells no reason";
 
 /// How many characters of an answer an error keeps for the log.
 const QUOTED: usize = 200;
@@ -50,15 +54,8 @@ pub enum Refusal {
 pub struct Answer {
     status: StatusCode,
     activation_id: Option<String>,
-    origin: Origin,
+    is_envoys: bool,
     body: Vec<u8>,
-}
-
-/// Who made an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    Upstream,
-    Host,
 }
 
 /// An activation that ended, or the metadata that was asked for.
@@ -96,19 +93,22 @@ impl Answer {
             .map(str::to_owned);
         // Source: Envoy's AsyncClient: its own answers are text/plain and lack the header which the
         // router adds to every answer of an upstream.
-        let is_of_host = matches!(status.as_u16(), 502..=504)
+        let is_envoys = matches!(status.as_u16(), 502..=504)
             && value("x-envoy-upstream-service-time").is_none()
             && value("content-type") == Some(b"text/plain");
-        let origin = if is_of_host { Origin::Host } else { Origin::Upstream };
-        Some(Self { status, activation_id, origin, body })
+        Some(Self { status, activation_id, is_envoys, body })
+    }
+
+    fn is_of_upstream(&self, proxy: Proxy) -> bool {
+        proxy != Proxy::Envoy || !self.is_envoys
     }
 }
 
 impl Outcome {
     /// Whether an answer of the upstream came, after which its connection can serve another call.
     #[must_use]
-    pub const fn is_of_upstream(&self) -> bool {
-        matches!(self, Self::Answered(Answer { origin: Origin::Upstream, .. }))
+    pub fn is_of_upstream(&self, proxy: Proxy) -> bool {
+        matches!(self, Self::Answered(answer) if answer.is_of_upstream(proxy))
     }
 
     /// Tells a result from everything else.
@@ -118,7 +118,7 @@ impl Outcome {
     ///
     /// # Errors
     /// An [`Error`] of the platform.
-    pub fn into_activation(self, config: &Config) -> Result<Activation, Error> {
+    pub fn into_activation(self, config: &Config, proxy: Proxy) -> Result<Activation, Error> {
         let upstream = || config.upstream().to_owned();
         match self {
             Self::Refused(Refusal::UnknownUpstream) => Err(Error::UnknownUpstream { upstream: upstream() }),
@@ -126,11 +126,14 @@ impl Outcome {
             Self::Silent { elapsed } if elapsed.saturating_add(SLACK) >= config.timeout() => {
                 Err(deadline_passed(config, None))
             }
-            Self::Silent { .. } => Err(Error::BrokenOff { upstream: upstream() }),
-            Self::Answered(answer) => match answer.origin {
-                Origin::Host => Err(of_host(&answer, config)),
-                Origin::Upstream => of_upstream(answer, config),
-            },
+            Self::Silent { .. } => Err(match proxy {
+                // Only after the headers of an answer: before them Envoy makes an answer of its own.
+                Proxy::Envoy => Error::BrokenOff { upstream: upstream() },
+                // APISIX: refused, reset, TLS and garbage look all the same.
+                Proxy::Apisix => Error::Unreachable { upstream: upstream(), reason: NO_REASON.to_owned() },
+            }),
+            Self::Answered(answer) if answer.is_of_upstream(proxy) => of_upstream(answer, config),
+            Self::Answered(answer) => Err(of_proxy(&answer, config)),
         }
     }
 }
@@ -138,7 +141,7 @@ impl Outcome {
 /// What an answer made by the host itself means.
 ///
 /// Source: Envoy's router: 504 at the deadline, 502 for an answer that is not HTTP, else 503.
-fn of_host(answer: &Answer, config: &Config) -> Error {
+fn of_proxy(answer: &Answer, config: &Config) -> Error {
     let upstream = config.upstream().to_owned();
     match answer.status {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(config, None),
@@ -242,7 +245,7 @@ mod tests {
             (answered("200", &[ID], b"\"\xff\""), Err(not_openwhisk(StatusCode::OK, id(), "\"\u{fffd}\""))),
         ];
         for (outcome, expected) in cases {
-            assert_eq!(outcome.clone().into_activation(&config("")), expected, "{outcome:?}");
+            assert_eq!(outcome.clone().into_activation(&config(""), Proxy::Envoy), expected, "{outcome:?}");
         }
     }
 
@@ -256,7 +259,7 @@ mod tests {
         ];
         for (status, expected) in cases {
             let outcome = answered(status, &[TEXT], b"upstream x");
-            assert_eq!(outcome.into_activation(&config("")), Err(expected), "{status}");
+            assert_eq!(outcome.into_activation(&config(""), Proxy::Envoy), Err(expected), "{status}");
         }
     }
 
@@ -270,7 +273,7 @@ mod tests {
         ];
         for (elapsed, expected) in cases {
             let outcome = Outcome::Silent { elapsed: Duration::from_millis(elapsed) };
-            assert_eq!(outcome.into_activation(&config("")), Err(expected), "after {elapsed} ms");
+            assert_eq!(outcome.into_activation(&config(""), Proxy::Envoy), Err(expected), "after {elapsed} ms");
         }
     }
 
@@ -278,13 +281,13 @@ mod tests {
     fn metadata_is_no_result() {
         let describe = config(r#", "result": false"#);
         let metadata = Activation { id: None, end: End::Metadata, result: "{}".to_owned() };
-        assert_eq!(answered("200", &[], b"{}").into_activation(&describe), Ok(metadata));
+        assert_eq!(answered("200", &[], b"{}").into_activation(&describe, Proxy::Envoy), Ok(metadata));
         assert_eq!(
-            answered("200", &[], b"<html>").into_activation(&describe),
+            answered("200", &[], b"<html>").into_activation(&describe, Proxy::Envoy),
             Err(not_openwhisk(StatusCode::OK, None, "<html>"))
         );
         assert_eq!(
-            answered("202", &[], b"{}").into_activation(&describe),
+            answered("202", &[], b"{}").into_activation(&describe, Proxy::Envoy),
             Err(not_openwhisk(StatusCode::ACCEPTED, None, "{}"))
         );
     }

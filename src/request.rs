@@ -7,14 +7,24 @@ use http::HeaderValue;
 /// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
 pub const REQUEST_ID: &str = "x-request-id";
 
-/// Headers that join the action's work to the client's trace: handed on as they are.
+const CONTENT_LENGTH: &str = "content-length";
+
+/// Headers that are handed on as they are: the request id, and those that join the action's work to the
+/// client's trace.
 ///
 /// Source: W3C Trace Context; openzipkin/b3-propagation. A call the filter makes carries none of them
 /// by itself.
-const TRACE: &[&str] = &["traceparent", "tracestate", "b3"];
-
-/// How the other trace headers start.
-const TRACE_PREFIX: &str = "x-b3-";
+const FORWARDED: &[&str] = &[
+    REQUEST_ID,
+    "traceparent",
+    "tracestate",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+];
 
 /// The part of a request that matters to the filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +34,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The names of all headers that matter to the filter.
+    pub fn header_names() -> impl Iterator<Item = &'static str> {
+        FORWARDED.iter().copied().chain([CONTENT_LENGTH])
+    }
+
     /// Reads the client's headers: lower-case names, values as bytes.
     ///
     /// A value to be forwarded that is not visible ASCII is left out: the host could not send it.
@@ -31,9 +46,9 @@ impl Request {
     pub fn from_headers(headers: Vec<(String, Vec<u8>)>) -> Self {
         let mut request = Self::default();
         for (name, value) in headers {
-            if name == "content-length" {
+            if name == CONTENT_LENGTH {
                 request.content_length = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-            } else if is_forwarded(&name)
+            } else if FORWARDED.contains(&name.as_str())
                 && let Ok(value) = HeaderValue::from_maybe_shared(value)
                 && let Ok(text) = value.to_str()
             {
@@ -60,10 +75,6 @@ impl Request {
     pub fn id(&self) -> &str {
         self.forwarded.iter().find(|(name, _)| name == REQUEST_ID).map_or("", |(_, value)| value)
     }
-}
-
-fn is_forwarded(name: &str) -> bool {
-    name == REQUEST_ID || TRACE.contains(&name) || name.starts_with(TRACE_PREFIX)
 }
 
 #[cfg(test)]

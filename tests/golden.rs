@@ -3,14 +3,16 @@
 
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use corpus::{Answer, Case, Configuration, Driver, Fault};
+use corpus::{Answer, Case, Configuration, Driver, Fault, Tally};
 use libtest_mimic::{Arguments, Failed, Trial};
 use openwhisk_filter::call::Call;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::exchange::{Exchange, Step, Target};
 use openwhisk_filter::outcome::{self, Outcome, Refusal};
+use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::reply::Reply;
 
 fn main() {
@@ -18,14 +20,22 @@ fn main() {
     let cases = corpus::cases(&tests.join("golden")).unwrap_or_else(|wrong| panic!("{wrong}"));
     let configurations =
         corpus::configurations(&tests.join("configurations.yaml")).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let cases = cases
-        .into_iter()
-        .filter(|case| case.runs_on(Driver::Native))
-        .map(|case| Trial::test(format!("golden::{}", case.name), move || run(&case)));
+    let tally = Arc::new(Tally::new(Driver::Native, &cases));
+    let cases = cases.into_iter().filter(|case| case.runs_on(Driver::Native)).map(|case| {
+        let tally = Arc::clone(&tally);
+        Trial::test(format!("golden::{}", case.name), move || {
+            tally.begin();
+            run(&case)?;
+            tally.pass();
+            Ok(())
+        })
+    });
     let configurations = configurations.into_iter().map(|configuration| {
         Trial::test(format!("configuration::{}", configuration.about), move || configure(&configuration))
     });
-    libtest_mimic::run(&Arguments::from_args(), cases.chain(configurations).collect()).exit();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), cases.chain(configurations).collect());
+    tally.write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden")).expect("the row is written");
+    conclusion.exit();
 }
 
 /// Only the variable that golden cases refer to is set.
@@ -42,7 +52,7 @@ fn run(case: &Case) -> Result<(), Failed> {
         .chain(case.request.headers.iter().map(|(name, value)| (name.as_str(), value)))
         .map(|(name, value)| (name.to_owned(), value.clone().into_bytes()))
         .collect();
-    let mut step = exchange.on_request_headers(headers, body.is_empty());
+    let mut step = exchange.on_request_headers(Proxy::Envoy, headers, body.is_empty());
     if step == Step::Wait {
         step = exchange.on_request_body(body.len(), true, |_| Some(body.clone()));
     }

@@ -15,6 +15,7 @@ use http::StatusCode;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::error::{Error, Words};
 use openwhisk_filter::outcome::not_openwhisk;
+use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::shaping::{Misshapen, reply_to_result};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
@@ -79,7 +80,10 @@ fn filter_configuration(filter: &Value) -> &str {
 #[test]
 fn json_blocks_are_configurations_the_filter_accepts() {
     for block in blocks("json") {
-        accepted(&block);
+        let json: Value = serde_json::from_str(&block).expect(&block);
+        // On APISIX a configuration is a part of a route.
+        let configuration = json.pointer("/plugins/openwhisk-wasm/conf").unwrap_or(&json);
+        accepted(&configuration.to_string());
     }
 }
 
@@ -91,6 +95,10 @@ fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
     accepted(filter_configuration(reference));
     for block in blocks("yaml") {
         let block: Value = serde_saphyr::from_str(&block).expect(&block);
+        if let Some(plugin) = block.pointer("/wasm/plugins/0") {
+            assert_eq!(plugin["name"], "openwhisk-wasm");
+            continue;
+        }
         accepted(filter_configuration(&block));
         for setting in ["allow_on_headers_stop_iteration", "failure_policy", "vm_config/environment_variables"] {
             let setting = format!("/typed_config/config/{setting}");
@@ -119,6 +127,11 @@ fn the_table_of_attributes_is_that_of_the_code() {
             }
             "none" => assert_eq!(name, "package"),
             "host:port of api_host" => assert_eq!(complete("").upstream(), "ow:80"),
+            // Whether it is given matters on APISIX, which warns of it.
+            value if name == "keepalive_timeout" => {
+                let given = complete(&format!(r#", "{name}": {value}"#));
+                assert_eq!(complete("").keepalive_timeout(), given.keepalive_timeout(), "{name}: {value}");
+            }
             value => {
                 assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
                 let expected = if value == "true" { "boolean" } else { "integer" };
@@ -145,6 +158,7 @@ fn errors() -> Vec<Error> {
         Error::Refused { status: StatusCode::NOT_FOUND, activation_id: None, body: String::new() },
         Error::ActionFailed { activation_id: None, body: String::new() },
         Error::BrokenRule { rule, activation_id: None },
+        Error::UnsendableStatus { status: StatusCode::IM_A_TEAPOT, activation_id: None },
         Error::UnreadableBody,
         Error::NotConfigured,
     ];
@@ -159,11 +173,28 @@ fn errors() -> Vec<Error> {
         Error::Refused { .. } => 7,
         Error::ActionFailed { .. } => 8,
         Error::BrokenRule { .. } => 9,
-        Error::UnreadableBody => 10,
-        Error::NotConfigured => 11,
+        Error::UnsendableStatus { .. } => 10,
+        Error::UnreadableBody => 11,
+        Error::NotConfigured => 12,
     });
-    assert!(kinds.eq(0..12), "an error is missing");
+    assert!(kinds.eq(0..13), "an error is missing");
     errors
+}
+
+#[test]
+fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
+    let config = accepted(
+        r#"{"api_host": "https://ow", "service_token": "a:b", "namespace": "n", "action": "a",
+            "ssl_verify": false, "keepalive_timeout": 1000}"#,
+    );
+    let warned = config.without_effect_on(Proxy::Apisix);
+    let rows = table("attribute").into_iter().filter(|row| row[4].starts_with("no effect"));
+    let documented: Vec<_> = rows.map(|row| format!("`{}`", row[0])).collect();
+    assert_eq!(warned.len(), documented.len());
+    for (sentence, attribute) in warned.iter().zip(&documented) {
+        assert!(sentence.starts_with(attribute), "{attribute}: {sentence}");
+    }
+    assert!(config.without_effect_on(Proxy::Envoy).is_empty());
 }
 
 #[test]

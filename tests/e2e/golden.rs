@@ -1,6 +1,8 @@
 //! The golden cases.
 
-use corpus::{Answer, Case, Driver, Fault};
+use std::sync::Arc;
+
+use corpus::{Answer, Case, Driver, Fault, Tally};
 
 use crate::artifact;
 use crate::client;
@@ -11,29 +13,36 @@ use crate::upstream::{self, Script};
 /// Adds a test for each case and driver.
 pub fn add(plan: &mut Plan) {
     let cases = corpus::cases(&artifact::source("tests/golden")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let tally = |driver| Arc::new(Tally::new(driver, &cases));
+    let (scripts, actions) = (tally(Driver::Envoy), tally(Driver::OpenWhisk));
     for case in cases {
         if case.runs_on(Driver::OpenWhisk) {
             let action = action(&case);
-            with(plan, case.clone(), Driver::OpenWhisk, Behind::OpenWhisk(action));
+            with(plan, case.clone(), Driver::OpenWhisk, Behind::OpenWhisk(action), &actions);
         }
         if case.runs_on(Driver::Envoy) {
             let behind = scripted(&case);
-            with(plan, case, Driver::Envoy, behind);
+            with(plan, case, Driver::Envoy, behind, &scripts);
         }
     }
+    plan.tally(scripts);
+    plan.tally(actions);
 }
 
-fn with(plan: &mut Plan, case: Case, driver: Driver, behind: Behind) {
+fn with(plan: &mut Plan, case: Case, driver: Driver, behind: Behind, tally: &Arc<Tally>) {
+    let tally = Arc::clone(tally);
     let folder = if driver == Driver::OpenWhisk { "openwhisk" } else { "golden" };
     let site = format!("{folder}::{}", case.name);
     let is_scripted = matches!(behind, Behind::Script(_));
     plan.site(Site { name: site.clone(), config: case.config_json(&site), behind });
     plan.test(&site.clone(), move |stage| {
+        tally.begin();
         if driver == Driver::OpenWhisk {
             stage.check_openwhisk();
         }
         run(&case, driver, &site, is_scripted, stage);
         stage.check_good();
+        tally.pass();
     });
 }
 

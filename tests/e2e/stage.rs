@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 
-use corpus::Call;
+use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Map, Value, json};
 
@@ -44,6 +45,7 @@ pub enum Behind {
 #[derive(Default)]
 pub struct Plan {
     trials: Vec<Trial>,
+    tallies: Vec<Arc<Tally>>,
     shared: Arc<Shared>,
 }
 
@@ -88,6 +90,11 @@ impl Plan {
         self.site(Site { name: name.to_owned(), config: config(name, attributes), behind: Behind::Script(script) });
     }
 
+    /// Adds a count to be written down after the tests.
+    pub fn tally(&mut self, tally: Arc<Tally>) {
+        self.tallies.push(tally);
+    }
+
     /// Adds a test. Everything is started before the first one.
     pub fn test(&mut self, name: &str, run: impl FnOnce(&Stage) + Send + 'static) {
         let shared = Arc::clone(&self.shared);
@@ -126,6 +133,9 @@ impl Plan {
     /// Runs the tests, ends everything, and tells whether all is well.
     pub fn run(self, arguments: &Arguments) -> bool {
         let conclusion = libtest_mimic::run(arguments, self.trials);
+        for tally in self.tallies {
+            tally.write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden")).expect("the row is written");
+        }
         let shared = Arc::into_inner(self.shared).expect("the tests are over");
         let complaints = match shared.stage.into_inner() {
             Some(Ok(mut stage)) => stage.complaints(),

@@ -37,6 +37,8 @@ pub struct Case {
     pub answer: Option<Answer>,
     /// What the client must get.
     pub reply: ExpectedReply,
+    /// What the client must get on APISIX, where that is something else.
+    pub(crate) reply_on_apisix: Option<ExpectedReply>,
     /// The program of the action, for a driver with an `OpenWhisk` that executes it.
     pub action: Option<String>,
     pub(crate) openwhisk: bool,
@@ -45,15 +47,18 @@ pub struct Case {
 
 /// A way to run a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Driver {
     /// The core, natively.
     Native,
-    /// The built filter in a host for tests.
-    Host,
+    /// The built filter in a host for tests that behaves as Envoy does.
+    AbiEnvoy,
+    /// The built filter in a host for tests that behaves as the wasm runtime of APISIX does.
+    AbiApisix,
     /// A real Envoy, with a scripted upstream.
     Envoy,
     /// A real Envoy, with the local `OpenWhisk`.
+    #[serde(rename = "openwhisk")]
     OpenWhisk,
 }
 
@@ -139,6 +144,12 @@ impl Case {
         Value::Object(config).to_string()
     }
 
+    /// Why a driver leaves the case out, if it does and the case is for it at all.
+    #[must_use]
+    pub fn exception(&self, driver: Driver) -> Option<&str> {
+        self.except.get(&driver).map(String::as_str)
+    }
+
     /// Whether a driver runs the case.
     #[must_use]
     pub fn runs_on(&self, driver: Driver) -> bool {
@@ -198,13 +209,22 @@ fn parse(name: String, text: &str, action: Option<String>) -> Result<Case, Strin
     if call.is_some() && answer.is_none() {
         return Err("`answer` is missing, as `call` is not none".to_owned());
     }
-    let reply = ExpectedReply {
-        status: file.reply.status,
-        headers: by_name(file.reply.headers),
-        body: file.reply.body.into_text()?,
-    };
+    let reply = expected_reply(file.reply)?;
+    let reply_on_apisix = file.reply_on_apisix.map(expected_reply).transpose()?;
     let openwhisk = file.openwhisk || action.is_some();
-    Ok(Case { name, about: file.about, config, request, call, answer, reply, action, openwhisk, except: file.except })
+    Ok(Case {
+        name,
+        about: file.about,
+        config,
+        request,
+        call,
+        answer,
+        reply,
+        reply_on_apisix,
+        action,
+        openwhisk,
+        except: file.except,
+    })
 }
 
 /// The base configuration with a case's attributes on top.
@@ -270,6 +290,10 @@ fn expected_call(file: file::SomeCall, config: &Map<String, Value>, request: &Re
         headers,
         body: file.body.map_or_else(|| Ok(request.body.clone()), crate::body::Body::into_bytes)?,
     })
+}
+
+fn expected_reply(file: file::Reply) -> Result<ExpectedReply, String> {
+    Ok(ExpectedReply { status: file.status, headers: by_name(file.headers), body: file.body.into_text()? })
 }
 
 fn answer(file: file::Answer) -> Result<Answer, String> {

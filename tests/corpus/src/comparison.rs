@@ -22,7 +22,7 @@ struct Added {
 
 fn added_by(driver: Driver) -> Added {
     match driver {
-        Driver::Native | Driver::Host => Added { to_calls: &[], to_replies: &[] },
+        Driver::Native | Driver::AbiEnvoy | Driver::AbiApisix => Added { to_calls: &[], to_replies: &[] },
         Driver::Envoy | Driver::OpenWhisk => Added {
             to_calls: &["x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "content-length"],
             to_replies: &["date", "server", "content-length", "connection"],
@@ -104,7 +104,8 @@ impl Case {
     /// The [`Difference`] if it is not what the case says.
     pub fn compare_reply(&self, got: &Reply, driver: Driver) -> Result<(), Difference> {
         let mut lines = Vec::new();
-        let ExpectedReply { status, headers: expected, body } = &self.reply;
+        let reply = self.reply_on_apisix.as_ref().filter(|_| driver == Driver::AbiApisix).unwrap_or(&self.reply);
+        let ExpectedReply { status, headers: expected, body } = reply;
         compare(&mut lines, "status of the reply", status, &got.status);
         let mut headers = by_name(&got.headers, added_by(driver).to_replies);
         if driver == Driver::OpenWhisk
@@ -223,6 +224,7 @@ mod tests {
                 headers: one("x-openwhisk-activation-id", "0"),
                 body: Text::Error("why".to_owned()),
             },
+            reply_on_apisix: None,
             action: None,
             openwhisk: false,
             except: BTreeMap::new(),

@@ -20,6 +20,7 @@ pub struct File {
     pub call: Call,
     pub answer: Option<Answer>,
     pub reply: Reply,
+    pub reply_on_apisix: Option<Reply>,
     #[serde(default)]
     pub openwhisk: bool,
     #[serde(default)]

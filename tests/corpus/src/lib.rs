@@ -10,9 +10,11 @@ mod comparison;
 mod configuration;
 mod error;
 mod file;
+mod tally;
 
 pub use body::{Body, Text};
 pub use case::{Answer, Case, Driver, ExpectedCall, ExpectedReply, Fault, GUEST, Request, cases};
 pub use comparison::{Call, Difference, Headers, Reply};
 pub use configuration::{Configuration, configurations};
 pub use error::Wrong;
+pub use tally::Tally;
