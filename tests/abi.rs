@@ -12,7 +12,7 @@ use std::sync::Arc;
 use abi_host::{
     Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version,
 };
-use corpus::{Driver, Tally};
+use corpus::{Configuration, Driver, Tally};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -43,6 +43,16 @@ fn main() {
             }));
         }
     }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations.yaml");
+    let configurations = corpus::configurations(&file).unwrap_or_else(|wrong| panic!("{wrong}"));
+    for (name, _, personality) in hosts {
+        for configuration in configurations.clone() {
+            trials.push(Trial::test(format!("{name}::configuration::{}", configuration.about), move || {
+                configure(personality, &configuration);
+                Ok(())
+            }));
+        }
+    }
     trials.extend(apisix::all().map(|(name, test)| {
         Trial::test(format!("apisix::{name}"), move || {
             test();
@@ -64,6 +74,30 @@ fn host(personality: Personality, attributes: &str) -> Host {
     let mut host = Setup::new(personality).load(&Filter::built());
     host.configure(format!("{{{CONFIGURATION}{attributes}}}")).expect("the configuration is valid");
     host
+}
+
+/// Each mistake is one line of the log, and nothing serves with any; APISIX looks at the first request only.
+fn configure(personality: Personality, configuration: &Configuration) {
+    let mut host = Setup::new(personality).load(&Filter::built());
+    let accepted = host.configure(&configuration.bytes).is_ok();
+    let is_served = match personality {
+        Personality::Envoy => accepted,
+        Personality::Apisix => {
+            let id = host.send(Request::new("GET", "/hello"));
+            matches!(host.standing(id), Standing::Called(_))
+        }
+    };
+    assert_eq!(is_served, configuration.errors.is_empty(), "{:?}", host.log());
+    let said: Vec<_> = host.log().iter().filter(|line| line.level == Level::Error).map(|line| &line.text).collect();
+    // APISIX does not ask the filter about an empty configuration.
+    let is_asked = personality == Personality::Envoy || !configuration.bytes.is_empty();
+    let errors = configuration.errors.iter().filter(|_| is_asked);
+    let expected: Vec<_> = errors.map(|error| format!("openwhisk: {error}")).collect();
+    assert!(said.iter().copied().eq(&expected), "expected {expected:#?}, got {said:#?}");
+    for secret in &configuration.secrets {
+        let leak = host.log().iter().find(|line| line.text.contains(secret.as_str()));
+        assert!(leak.is_none(), "{secret:?} is in the log: {leak:?}");
+    }
 }
 
 /// The next good request gets its 200.
@@ -117,6 +151,7 @@ mod requests {
             ("with_a_value_that_is_not_utf8", post().header("x-strange", b"\xff\x80"), Vec::new()),
             ("with_a_forwarded_value_that_is_not_utf8", post().header("traceparent", b"\xff"), Vec::new()),
             ("with_200_headers", many(200).header("x-request-id", "42"), Vec::new()),
+            ("with_a_header_of_64_kb", post().header("x-long", vec![b'v'; 64 << 10]), Vec::new()),
             ("of_http_1_0", post().version(Version::Http10), Vec::new()),
             ("of_http_1_0_without_host", post().version(Version::Http10).without_host(), Vec::new()),
         ];
