@@ -90,15 +90,15 @@ impl Attributes {
         if json.is_empty() {
             return Err(Mistake::Empty);
         }
-        match serde_json::from_slice::<Value>(json) {
-            Ok(Value::Object(_)) => {}
-            Ok(other) => return Err(Mistake::NotAnObject(kind_of(&other))),
-            Err(_) if is_protobuf(json) => return Err(Mistake::Protobuf),
-            Err(reason) => return Err(Mistake::NotJson(reason.to_string())),
+        if let Ok(Object { values, repeated }) = serde_json::from_slice(json) {
+            return Ok(Self { values, mistakes: repeated.into_iter().map(Mistake::Repeated).collect() });
         }
-        let Object { values, repeated } =
-            serde_json::from_slice(json).map_err(|reason| Mistake::NotJson(reason.to_string()))?;
-        Ok(Self { values, mistakes: repeated.into_iter().map(Mistake::Repeated).collect() })
+        // The reasons for no JSON at all quote nothing, those for no object would quote a token in its place.
+        Err(match serde_json::from_slice::<Value>(json) {
+            Ok(other) => Mistake::NotAnObject(kind_of(&other)),
+            Err(_) if is_protobuf(json) => Mistake::Protobuf,
+            Err(reason) => Mistake::NotJson(reason.to_string()),
+        })
     }
 
     /// Reads one attribute that may be left out. A wrong value becomes a mistake and counts as left out.
@@ -260,6 +260,7 @@ mod tests {
             (b"7", "the configuration is a number, expected a JSON object"),
             (b"api_host: x", "the configuration is not JSON: expected value at line 1 column 1"),
             (b"{\"a\": }", "the configuration is not JSON: expected value at line 1 column 7"),
+            (b"\"user:key\" x", "the configuration is not JSON: trailing characters at line 1 column 12"),
             (b"{} {}", "the configuration is not JSON: trailing characters at line 1 column 4"),
         ];
         for (json, expected) in cases {
@@ -301,9 +302,11 @@ mod tests {
 
     #[test]
     fn quoted_values_are_escaped_and_short() {
+        let exact = format!("{:?}", "é".repeat(64));
         let long = format!("{:?}", "é".repeat(100));
         let cases = [
             ("\"a\\nb\"", "\"a\\nb\"".to_owned()),
+            (exact.as_str(), exact.clone()),
             (long.as_str(), format!("\"{}\"… (100 characters)", "é".repeat(64))),
             ("[1,2]", "an array".to_owned()),
             ("{\"a\":1}", "an object".to_owned()),
