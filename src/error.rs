@@ -5,6 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::outcome::beginning;
+use crate::proxy::Proxy;
 use crate::rule::BrokenRule;
 
 /// Why a request gets no result. `Display` is the sentence for the operator's log, without secrets;
@@ -77,7 +78,7 @@ pub enum Error {
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
-    /// Action: it asks for a status that the proxy cannot send.
+    /// Action: it, or the platform, answers with a status that the proxy cannot send.
     UnsendableStatus {
         /// The status.
         status: StatusCode,
@@ -118,6 +119,16 @@ impl Error {
             Self::Refused { status, .. } => *status,
             Self::UnreadableBody | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// The error as a proxy can tell it: with a status that it can send.
+    #[must_use]
+    pub fn fit_for(self, proxy: Proxy) -> Self {
+        let status = self.status();
+        if proxy.can_send(status) {
+            return self;
+        }
+        Self::UnsendableStatus { status, activation_id: self.activation_id().map(str::to_owned) }
     }
 
     /// What the client is told: never a secret, never the inside of the gateway.
@@ -226,7 +237,7 @@ impl fmt::Display for Error {
             Self::ActionFailed { body, .. } => write!(f, "the action failed: {:?}", beginning(body)),
             Self::BrokenRule { rule, .. } => write!(f, "the result of the action breaks a rule: {rule}"),
             Self::UnsendableStatus { status, .. } => {
-                write!(f, "the action asks for the status {}, which cannot be sent", status.as_str())
+                write!(f, "the answer has the status {}, which cannot be sent", status.as_str())
             }
             Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
             Self::NotConfigured => f.write_str("the filter is not configured"),
@@ -268,7 +279,7 @@ mod tests {
             (
                 Error::UnsendableStatus { status: StatusCode::IM_A_TEAPOT, activation_id: None },
                 502,
-                "the action asks for the status 418, which cannot be sent",
+                "the answer has the status 418, which cannot be sent",
             ),
             (Error::UnreadableBody, 500, "the body of the request cannot be read"),
             (Error::NotConfigured, 500, "the filter is not configured"),

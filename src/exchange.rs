@@ -124,7 +124,8 @@ impl Exchange {
                 let reply = outcome
                     .into_activation(target.config(), proxy)
                     .and_then(Reply::to_activation)
-                    .and_then(|reply| reply.fit_for(proxy, &self.request_id));
+                    .and_then(|reply| reply.fit_for(proxy, &self.request_id))
+                    .map_err(|error| error.fit_for(proxy));
                 match reply {
                     Ok(reply) => Step::Send(reply),
                     Err(error) => self.fail(error),

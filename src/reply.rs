@@ -11,9 +11,6 @@ use crate::shaping::{self, Misshapen};
 /// The content type of JSON, as `OpenWhisk` writes it.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// nginx's own status for a client that went away.
-const NGINX_CLOSES: u16 = 499;
-
 /// A reply, complete for the host to send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -58,22 +55,19 @@ impl Reply {
         Self::json(error.status(), body).about(error.activation_id())
     }
 
-    /// The reply as a proxy can send it: nginx would answer an error without a body with a page of its own, and
-    /// closes the connection instead of sending 499.
+    /// The reply as a proxy can send it: nginx would answer an error without a body with a page of its own.
     ///
     /// Source: observed on wasm-nginx-module 0.7.0.
     ///
     /// # Errors
     /// An [`Error`] if the proxy cannot send it.
     pub fn fit_for(mut self, proxy: Proxy, request_id: &str) -> Result<Self, Error> {
-        if proxy == Proxy::Envoy {
-            return Ok(self);
-        }
-        if self.status.as_u16() == NGINX_CLOSES {
+        if !proxy.can_send(self.status) {
             let id = self.headers.iter().find(|(name, _)| name == ACTIVATION_ID).and_then(|(_, id)| id.to_str().ok());
             return Err(Error::UnsendableStatus { status: self.status, activation_id: id.map(str::to_owned) });
         }
-        if (self.status.is_client_error() || self.status.is_server_error()) && self.body.is_empty() {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        if proxy == Proxy::Apisix && is_error && self.body.is_empty() {
             let sentence = format!("the action answered {} without a body", self.status.as_str());
             self.headers.push((CONTENT_TYPE, JSON));
             self.body = error_body(&sentence, request_id).into_bytes();
