@@ -1,163 +1,151 @@
-//! A configuration as JSON, read attribute by attribute, with every mistake in it.
+//! One level of a configuration as JSON: read attribute by attribute, with every mistake in it.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// How many characters of a wrong value an error quotes.
-const QUOTED: usize = 64;
+use crate::mistake::{Mistake, QUOTED, shown};
 
-/// One mistake in a configuration, as one sentence for the operator. Never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mistake {
-    /// There are no bytes at all.
-    Empty,
-    /// The bytes are a protobuf message.
-    Protobuf,
-    /// The text is not JSON, with the parser's reason.
-    NotJson(String),
-    /// The JSON is not an object, but this kind of value.
-    NotAnObject(&'static str),
-    /// An attribute nobody knows.
-    Unknown {
-        /// The name as written.
-        name: String,
-        /// The names there are.
-        known: &'static [&'static str],
-    },
-    /// An attribute stands in the object twice.
-    Repeated(String),
-    /// A required attribute is not there.
-    Missing {
-        /// Its name.
-        attribute: &'static str,
-        /// What it should hold.
-        expected: String,
-    },
-    /// An attribute holds something else than it should.
-    Wrong {
-        /// Its name.
-        attribute: &'static str,
-        /// What was found, fit to be shown.
-        found: String,
-        /// What it should hold.
-        expected: String,
-    },
+/// The attributes of one level not read yet, and the mistakes found so far.
+#[derive(Debug)]
+pub struct Attributes<'a> {
+    place: String,
+    values: BTreeMap<String, &'a RawValue>,
+    mistakes: Vec<Mistake>,
 }
 
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What one level says about an attribute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Something that is a mistake, already noted.
+    Wrong,
+    /// This value.
+    Given(T),
+}
+
+impl<T: Clone> Setting<T> {
+    /// This setting, or where there is none the other one.
+    #[must_use]
+    pub fn or(self, base: &Self) -> Self {
+        if matches!(self, Self::Absent) { base.clone() } else { self }
+    }
+}
+
+impl<T> Setting<T> {
+    /// The value, if there is a valid one.
+    pub fn given(self) -> Option<T> {
         match self {
-            Self::Empty => f.write_str("the configuration is empty, expected a JSON object"),
-            Self::Protobuf => f.write_str(
-                "the configuration is not text but a protobuf message, expected a JSON object: on Envoy put it into \
-                 a google.protobuf.StringValue (a google.protobuf.Struct does not arrive as JSON)",
-            ),
-            Self::NotJson(reason) => write!(f, "the configuration is not JSON: {reason}"),
-            Self::NotAnObject(kind) => write!(f, "the configuration is {kind}, expected a JSON object"),
-            Self::Unknown { name, known } => {
-                write!(f, "unknown attribute `{}`, expected one of ", shortened(name).escape_debug())?;
-                for (index, known) in known.iter().enumerate() {
-                    write!(f, "{}`{known}`", if index == 0 { "" } else { ", " })?;
-                }
-                Ok(())
-            }
-            Self::Repeated(name) => {
-                write!(f, "`{}` is given twice, expected it once", shortened(name).escape_debug())
-            }
-            Self::Missing { attribute, expected } => write!(f, "`{attribute}` is missing, expected {expected}"),
-            Self::Wrong { attribute, found, expected } => write!(f, "`{attribute}` is {found}, expected {expected}"),
+            Self::Given(value) => Some(value),
+            Self::Absent | Self::Wrong => None,
         }
     }
 }
 
-/// The attributes of a configuration not read yet, and the mistakes found so far.
-#[derive(Debug)]
-pub struct Attributes {
-    values: BTreeMap<String, Value>,
-    mistakes: Vec<Mistake>,
-}
-
-impl Attributes {
-    /// Reads the JSON object.
+impl<'a> Attributes<'a> {
+    /// Reads the JSON object of the top level.
     ///
     /// # Errors
     /// The mistake that keeps every attribute from being read.
-    pub fn from_json(json: &[u8]) -> Result<Self, Mistake> {
+    pub fn from_json(json: &'a [u8]) -> Result<Self, Mistake> {
         if json.is_empty() {
             return Err(Mistake::Empty);
         }
-        if let Ok(Object { values, repeated }) = serde_json::from_slice(json) {
-            return Ok(Self { values, mistakes: repeated.into_iter().map(Mistake::Repeated).collect() });
-        }
+        let Ok(json) = std::str::from_utf8(json) else { return Err(Mistake::Protobuf) };
+        let reason = match serde_json::from_str(json) {
+            Ok(object) => return Ok(Self::new(object, String::new())),
+            Err(reason) => reason,
+        };
         // The reasons for no JSON at all quote nothing, those for no object would quote a token in its place.
-        Err(match serde_json::from_slice::<Value>(json) {
-            Ok(other) => Mistake::NotAnObject(kind_of(&other)),
+        Err(match serde_json::from_str::<&RawValue>(json) {
+            Ok(other) if !other.get().starts_with('{') => Mistake::NotAnObject(kind_of(other)),
+            Ok(_) => Mistake::NotJson(reason.to_string()),
             Err(_) if is_protobuf(json) => Mistake::Protobuf,
             Err(reason) => Mistake::NotJson(reason.to_string()),
         })
     }
 
-    /// Reads one attribute that may be left out. A wrong value becomes a mistake and counts as left out.
-    pub fn optional<T>(
-        &mut self,
-        attribute: &'static str,
-        expected: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.values.remove(attribute)?;
-        self.checked(attribute, expected, &value, read)
+    /// Reads an object within a configuration. `place` goes before the names of its attributes. Nothing if the JSON
+    /// is no object.
+    #[must_use]
+    pub fn within(json: &'a RawValue, place: String) -> Option<Self> {
+        serde_json::from_str(json.get()).ok().map(|object| Self::new(object, place))
     }
 
-    /// Reads one attribute that must be there. A missing or wrong one becomes a mistake.
-    pub fn required<T>(
-        &mut self,
-        attribute: &'static str,
-        expected: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.take_required(attribute, expected)?;
-        self.checked(attribute, expected, &value, read)
-    }
-
-    /// Takes out the value of an attribute that must be there, for those whose mistakes need words
-    /// of their own. A missing one becomes a mistake.
-    pub fn take_required(&mut self, attribute: &'static str, expected: &str) -> Option<Value> {
-        let value = self.values.remove(attribute);
-        if value.is_none() {
-            self.mistakes.push(Mistake::Missing { attribute, expected: expected.to_owned() });
+    fn new(object: Object<'a>, place: String) -> Self {
+        let Object { values, repeated } = object;
+        let mut attributes = Self { place, values, mistakes: Vec::new() };
+        for name in repeated {
+            let attribute = attributes.named(&shown(&name));
+            attributes.mistakes.push(Mistake::Repeated { attribute });
         }
-        value
+        attributes
     }
 
-    fn checked<T>(
+    /// Takes an attribute out, for those whose mistakes need words of their own.
+    pub fn take(&mut self, attribute: &str) -> Option<&'a RawValue> {
+        self.values.remove(attribute)
+    }
+
+    /// Takes out all attributes that are left.
+    pub fn take_all(&mut self) -> BTreeMap<String, &'a RawValue> {
+        std::mem::take(&mut self.values)
+    }
+
+    /// Reads one attribute. A wrong value becomes a mistake.
+    pub fn read<T>(
         &mut self,
-        attribute: &'static str,
-        expected: &str,
-        value: &Value,
+        attribute: &str,
+        expected: &dyn fmt::Display,
         read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let read = read(value);
-        if read.is_none() {
-            self.wrong(attribute, quoted(value), expected);
+    ) -> Setting<T> {
+        let Some(json) = self.take(attribute) else { return Setting::Absent };
+        match value_of(json).as_ref().and_then(read) {
+            Some(value) => Setting::Given(value),
+            None => self.wrong(attribute, quoted(json), expected),
         }
-        read
     }
 
     /// Notes a wrong value. `found` must be fit to be shown.
-    pub fn wrong(&mut self, attribute: &'static str, found: String, expected: &str) {
-        self.mistakes.push(Mistake::Wrong { attribute, found, expected: expected.to_owned() });
+    pub fn wrong<T>(&mut self, attribute: &str, found: String, expected: &dyn fmt::Display) -> Setting<T> {
+        let attribute = self.named(attribute);
+        self.mistakes.push(Mistake::Wrong { attribute, found, expected: expected.to_string() });
+        Setting::Wrong
     }
 
-    /// All mistakes: those found while reading, and a mistake for each attribute that is left.
+    /// The value of a setting that there must be. If there is none, that is a mistake.
+    pub fn require<T>(&mut self, attribute: &str, expected: &dyn fmt::Display, setting: Setting<T>) -> Option<T> {
+        if matches!(setting, Setting::Absent) {
+            let attribute = self.named(attribute);
+            self.mistakes.push(Mistake::Missing { attribute, expected: expected.to_string() });
+        }
+        setting.given()
+    }
+
+    /// All mistakes: those found while reading, and a mistake for each attribute that is left. `known` are the
+    /// names there are here, `top` those that belong to the top level.
     #[must_use]
-    pub fn into_mistakes(mut self, known: &'static [&'static str]) -> Vec<Mistake> {
-        let unknown = self.values.into_keys().map(|name| Mistake::Unknown { name, known });
-        self.mistakes.extend(unknown);
+    pub fn into_mistakes(mut self, known: &'static [&'static str], top: &[&str]) -> Vec<Mistake> {
+        for name in self.take_all().into_keys() {
+            let attribute = self.named(&shown(&name));
+            self.mistakes.push(if top.contains(&name.as_str()) {
+                Mistake::NotForRoutes { attribute }
+            } else {
+                Mistake::Unknown { attribute, known }
+            });
+        }
         self.mistakes
+    }
+
+    fn named(&self, attribute: &str) -> String {
+        format!("{}{attribute}", self.place)
     }
 }
 
@@ -181,60 +169,60 @@ pub fn whole_number(value: &Value) -> Option<u64> {
 
 /// A JSON value for an error message: strings cut and escaped, containers by kind only.
 #[must_use]
-pub fn quoted(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.chars().count() > QUOTED => {
-            format!("{:?}… ({} characters)", shortened(text), text.chars().count())
+pub fn quoted(json: &RawValue) -> String {
+    match value_of(json) {
+        Some(Value::String(text)) => {
+            let count = text.chars().count();
+            let rest = if count > QUOTED { format!("… ({count} characters)") } else { String::new() };
+            format!("{:?}{rest}", text.chars().take(QUOTED).collect::<String>())
         }
-        Value::String(text) => format!("{text:?}"),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => kind_of(value).to_owned(),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => kind_of(json).to_owned(),
     }
 }
 
 /// The kind of a JSON value, with its article: tells nothing of what is in it.
 #[must_use]
-pub const fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+pub fn kind_of(json: &RawValue) -> &'static str {
+    match json.get().bytes().next() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(QUOTED).collect()
+fn value_of(json: &RawValue) -> Option<Value> {
+    serde_json::from_str(json.get()).ok()
 }
 
-/// Whether bytes that are no JSON look like a protobuf message: field tags are control characters.
-fn is_protobuf(bytes: &[u8]) -> bool {
-    let is_text = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r');
-    std::str::from_utf8(bytes).is_err() || !bytes.iter().all(is_text)
+/// Whether a text that is no JSON looks like a protobuf message: field tags are control characters.
+fn is_protobuf(text: &str) -> bool {
+    text.bytes().any(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
 /// A JSON object that remembers which keys came twice: `serde_json` alone keeps the last without a word.
-struct Object {
-    values: BTreeMap<String, Value>,
+struct Object<'a> {
+    values: BTreeMap<String, &'a RawValue>,
     repeated: Vec<String>,
 }
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
+        struct ObjectVisitor<'a>(PhantomData<Object<'a>>);
 
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object;
+        impl<'de: 'a, 'a> Visitor<'de> for ObjectVisitor<'a> {
+            type Value = Object<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut object = Object { values: BTreeMap::new(), repeated: Vec::new() };
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
                     if object.values.insert(name.clone(), value).is_some() {
                         object.repeated.push(name);
                     }
@@ -243,7 +231,7 @@ impl<'de> Deserialize<'de> for Object {
             }
         }
 
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
@@ -275,7 +263,7 @@ mod tests {
     #[test]
     fn a_key_given_twice_is_a_mistake() {
         let attributes = Attributes::from_json(br#"{"a": 1, "a": 2}"#).expect("an object");
-        let mistakes: Vec<_> = attributes.into_mistakes(&["a"]).iter().map(ToString::to_string).collect();
+        let mistakes: Vec<_> = attributes.into_mistakes(&["a"], &[]).iter().map(ToString::to_string).collect();
         assert_eq!(mistakes, ["`a` is given twice, expected it once", "unknown attribute `a`, expected one of `a`"]);
     }
 
@@ -314,8 +302,8 @@ mod tests {
             ("1.5", "1.5".to_owned()),
         ];
         for (json, expected) in cases {
-            let value: Value = serde_json::from_str(json).expect(json);
-            assert_eq!(quoted(&value), expected, "{json}");
+            let value: &RawValue = serde_json::from_str(json).expect(json);
+            assert_eq!(quoted(value), expected, "{json}");
         }
     }
 }

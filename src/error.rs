@@ -17,6 +17,13 @@ pub enum Error {
         /// The largest body taken, in bytes.
         limit: u64,
     },
+    /// Client: the body should be JSON and is not.
+    MalformedBody {
+        /// Why, in the words of the parser.
+        reason: String,
+    },
+    /// Client: it sent a parameter of a name that the filter uses itself.
+    ReservedParameter,
     /// Platform: the host knows no upstream of that name.
     UnknownUpstream {
         /// The upstream's name.
@@ -87,6 +94,8 @@ pub enum Error {
     },
     /// Host: it does not give the body of the request.
     UnreadableBody,
+    /// Configuration: it has `routes` on a proxy that does not tell the filter the route of a request.
+    UnknownRoute,
     /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
     NotConfigured,
 }
@@ -106,6 +115,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MalformedBody { .. } | Self::ReservedParameter => StatusCode::BAD_REQUEST,
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -117,7 +127,7 @@ impl Error {
             | Self::BrokenRule { .. }
             | Self::UnsendableStatus { .. } => StatusCode::BAD_GATEWAY,
             Self::Refused { status, .. } => *status,
-            Self::UnreadableBody | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UnreadableBody | Self::UnknownRoute | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -138,9 +148,14 @@ impl Error {
             Self::RequestTooLarge { limit } => {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
-            Self::UnsendableStatus { .. } | Self::UnreadableBody | Self::NotConfigured => {
+            Self::MalformedBody { .. } | Self::UnsendableStatus { .. } | Self::UnreadableBody | Self::NotConfigured => {
                 Words::Gateway(self.to_string())
             }
+            // Source: apache/openwhisk `core/controller/Messages.scala`, `parametersNotAllowed`.
+            Self::ReservedParameter => Words::Gateway(
+                "Request defines parameters that are not allowed (e.g., reserved properties).".to_owned(),
+            ),
+            Self::UnknownRoute => Words::Gateway("the filter is not configured for this proxy".to_owned()),
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 Words::Gateway("openwhisk cannot be reached".to_owned())
             }
@@ -169,11 +184,14 @@ impl Error {
             | Self::BrokenRule { activation_id, .. }
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             Self::RequestTooLarge { .. }
+            | Self::MalformedBody { .. }
+            | Self::ReservedParameter
             | Self::UnknownUpstream { .. }
             | Self::UnavailableUpstream { .. }
             | Self::Unreachable { .. }
             | Self::BrokenOff { .. }
             | Self::UnreadableBody
+            | Self::UnknownRoute
             | Self::NotConfigured => None,
         }
     }
@@ -184,6 +202,8 @@ impl Error {
     pub fn concerns_operator(&self) -> bool {
         match self {
             Self::RequestTooLarge { .. }
+            | Self::MalformedBody { .. }
+            | Self::ReservedParameter
             | Self::ActionFailed { .. }
             | Self::BrokenRule { .. }
             | Self::UnsendableStatus { .. } => false,
@@ -195,6 +215,7 @@ impl Error {
             | Self::BrokenOff { .. }
             | Self::NotOpenWhisk { .. }
             | Self::UnreadableBody
+            | Self::UnknownRoute
             | Self::NotConfigured => true,
         }
     }
@@ -205,6 +226,10 @@ impl fmt::Display for Error {
         match self {
             Self::RequestTooLarge { limit } => {
                 write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
+            }
+            Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
+            Self::ReservedParameter => {
+                f.write_str("the request has a parameter whose name begins with `__ow_`, which is reserved")
             }
             Self::UnknownUpstream { upstream } => write!(
                 f,
@@ -240,6 +265,10 @@ impl fmt::Display for Error {
                 write!(f, "the answer has the status {}, which cannot be sent", status.as_str())
             }
             Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
+            Self::UnknownRoute => f.write_str(
+                "`routes` works on envoy only, which tells the route of a request: on apisix give each route a `conf` \
+                 of its own",
+            ),
             Self::NotConfigured => f.write_str("the filter is not configured"),
         }
     }
@@ -257,6 +286,17 @@ mod tests {
         let body = || "internal page".to_owned();
         let cases = [
             (Error::RequestTooLarge { limit: 7 }, 413, "the body of the request is larger than 7 bytes"),
+            (
+                Error::MalformedBody { reason: "expected value at line 1 column 1".to_owned() },
+                400,
+                "the body of the request is not JSON: expected value at line 1 column 1",
+            ),
+            (
+                Error::ReservedParameter,
+                400,
+                "Request defines parameters that are not allowed (e.g., reserved properties).",
+            ),
+            (Error::UnknownRoute, 500, "the filter is not configured for this proxy"),
             (Error::UnknownUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
             (Error::UnavailableUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
             (Error::Unreachable { upstream: upstream(), reason: body() }, 503, "openwhisk cannot be reached"),
@@ -295,6 +335,9 @@ mod tests {
         let refused = |status| Error::Refused { status, activation_id: None, body: String::new() };
         let cases = [
             (Error::RequestTooLarge { limit: 1 }, false),
+            (Error::MalformedBody { reason: String::new() }, false),
+            (Error::ReservedParameter, false),
+            (Error::UnknownRoute, true),
             (Error::ActionFailed { activation_id: None, body: String::new() }, false),
             (refused(StatusCode::BAD_REQUEST), false),
             (refused(StatusCode::PAYLOAD_TOO_LARGE), false),
@@ -323,6 +366,8 @@ mod tests {
                 Error::Unreachable { upstream: upstream(), reason: "refused\n".to_owned() },
                 "\"ow\", check that openwhisk runs there: \"refused\\n\"",
             ),
+            (Error::ReservedParameter, "begins with `__ow_`"),
+            (Error::UnknownRoute, "on apisix give each route a `conf` of its own"),
             (Error::DeadlinePassed { timeout: 7, activation_id: None }, "7 ms (`timeout`)"),
             (
                 Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: "<html>\n".to_owned() },

@@ -2,48 +2,27 @@
 //!
 //! ```text
 //! headers ─ body … ─ trailers ─▶ Invoke ─▶ answer ─▶ Send | Fail
-//!    └─ too large, not configured ───────────────────────▶ Fail
+//!    ├─ too large, malformed, not configured ────────────▶ Fail
+//!    └─ on a route that is not listed ───────────────────▶ Pass
 //! ```
 
 use std::rc::Rc;
 
-use crate::call::{Call, CallTemplate};
-use crate::config::Config;
-use crate::connections::{Connections, Lease};
+use crate::call::Call;
+use crate::connections::Lease;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::payload::payload;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
 use crate::request::Request;
-
-/// What all exchanges of one configuration on one worker share, prepared once.
-#[derive(Debug)]
-pub struct Target {
-    config: Config,
-    template: Rc<CallTemplate>,
-    connections: Rc<Connections>,
-}
-
-impl Target {
-    /// Prepares the calls of a configuration.
-    #[must_use]
-    pub fn new(config: Config) -> Self {
-        let template = Rc::new(CallTemplate::new(&config));
-        let connections = Rc::new(Connections::new(config.keepalive()));
-        Self { config, template, connections }
-    }
-
-    /// The configuration.
-    #[must_use]
-    pub const fn config(&self) -> &Config {
-        &self.config
-    }
-}
+use crate::target::{Choice, Target, Targets};
 
 /// What the host has to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Let the request go on: it is not for the filter.
+    Pass,
     /// Hold the request and wait for the next event.
     Wait,
     /// Make this call, and hold the request.
@@ -57,6 +36,7 @@ pub enum Step {
 /// One request and the reply to it.
 #[derive(Debug)]
 pub struct Exchange {
+    target: Option<Rc<Target>>,
     request_id: String,
     state: State,
 }
@@ -64,44 +44,61 @@ pub struct Exchange {
 #[derive(Debug)]
 enum State {
     Unconfigured,
-    New(Rc<Target>),
+    New(Rc<Targets>),
+    Passing,
     Reading { target: Rc<Target>, proxy: Proxy, request: Request, body_size: usize },
     Calling { target: Rc<Target>, proxy: Proxy, lease: Lease },
     Over,
 }
 
 impl Exchange {
-    /// An exchange that has seen nothing yet. Without a target it can only fail.
+    /// An exchange that has seen nothing yet. Without targets it can only fail.
     #[must_use]
-    pub fn new(target: Option<Rc<Target>>) -> Self {
-        Self { request_id: String::new(), state: target.map_or(State::Unconfigured, State::New) }
+    pub fn new(targets: Option<Rc<Targets>>) -> Self {
+        let state = targets.map_or(State::Unconfigured, State::New);
+        Self { target: None, request_id: String::new(), state }
     }
 
-    /// The headers of the request came from a proxy: lower-case names, values as bytes. `is_all` if nothing follows.
-    pub fn on_request_headers(&mut self, proxy: Proxy, headers: Vec<(String, Vec<u8>)>, is_all: bool) -> Step {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Unconfigured => self.fail(Error::NotConfigured),
-            State::New(target) => {
-                let request = Request::from_headers(headers);
-                request.id().clone_into(&mut self.request_id);
-                let limit = target.config().max_req_body_size();
-                if request.content_length().is_some_and(|size| size > limit) {
-                    return self.fail(Error::RequestTooLarge { limit });
-                }
-                self.state = State::Reading { target, proxy, request, body_size: 0 };
-                if is_all { self.invoke(|_| None) } else { Step::Wait }
-            }
-            state => self.keep(state),
+    /// The headers of the request came from a proxy. `is_all` if nothing follows.
+    ///
+    /// `read_route` gives the name of its route, `read_headers` the headers: lower-case names, values as bytes.
+    pub fn on_request_headers(
+        &mut self,
+        proxy: Proxy,
+        read_route: impl FnOnce() -> Option<Vec<u8>>,
+        read_headers: impl FnOnce() -> Vec<(String, Vec<u8>)>,
+        is_all: bool,
+    ) -> Step {
+        let targets = match std::mem::replace(&mut self.state, State::Over) {
+            State::Unconfigured => return self.fail(Error::NotConfigured),
+            State::New(targets) => targets,
+            state => return self.keep(state),
+        };
+        let target = match targets.choose(proxy, read_route) {
+            Choice::Serve(target) => target,
+            Choice::Pass => return self.keep(State::Passing),
+            Choice::Unknown => return self.fail(Error::UnknownRoute),
+        };
+        let request = Request::from_headers(read_headers());
+        request.id().clone_into(&mut self.request_id);
+        self.target = Some(Rc::clone(&target));
+        let limit = target.settings().max_req_body_size();
+        if request.content_length().is_some_and(|size| size > limit) {
+            return self.fail(Error::RequestTooLarge { limit });
         }
+        self.state = State::Reading { target, proxy, request, body_size: 0 };
+        if is_all { self.invoke(|_| None) } else { Step::Wait }
     }
 
     /// The body has now `size` bytes in all. `read` gives that many of them, if the host has them.
     pub fn on_request_body(&mut self, size: usize, is_all: bool, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
-        let State::Reading { target, body_size, .. } = &mut self.state else {
-            return Step::Wait;
+        let (target, body_size) = match &mut self.state {
+            State::Reading { target, body_size, .. } => (target, body_size),
+            State::Passing => return Step::Pass,
+            _ => return Step::Wait,
         };
         *body_size = size;
-        let limit = target.config().max_req_body_size();
+        let limit = target.settings().max_req_body_size();
         if u64::try_from(size).is_ok_and(|size| size <= limit) {
             if is_all { self.invoke(read) } else { Step::Wait }
         } else {
@@ -122,7 +119,7 @@ impl Exchange {
                     lease.lost();
                 }
                 let reply = outcome
-                    .into_activation(target.config(), proxy)
+                    .into_activation(target.settings(), proxy)
                     .and_then(Reply::to_activation)
                     .and_then(|reply| reply.fit_for(proxy, &self.request_id))
                     .map_err(|error| error.fit_for(proxy));
@@ -133,6 +130,12 @@ impl Exchange {
             }
             state => self.keep(state),
         }
+    }
+
+    /// What the request is sent to, as soon as that is known.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_deref()
     }
 
     /// The request id, or nothing if there is none.
@@ -149,9 +152,12 @@ impl Exchange {
                 let Some(body) = body.filter(|body| body.len() == body_size) else {
                     return self.fail(Error::UnreadableBody);
                 };
-                let body = payload(target.config().operation(), body);
-                let lease = target.connections.lease();
-                let call = Call::new(Rc::clone(&target.template), request, lease.close(), body);
+                let body = match payload(target.settings(), &request, body) {
+                    Ok(body) => body,
+                    Err(error) => return self.fail(error),
+                };
+                let lease = target.connections().lease();
+                let call = Call::new(Rc::clone(target.template()), proxy, request, lease.close(), body);
                 self.state = State::Calling { target, proxy, lease };
                 Step::Invoke(call)
             }
@@ -162,7 +168,7 @@ impl Exchange {
     /// An event that does not belong here changes nothing.
     fn keep(&mut self, state: State) -> Step {
         self.state = state;
-        Step::Wait
+        if matches!(self.state, State::Passing) { Step::Pass } else { Step::Wait }
     }
 
     fn fail(&mut self, error: Error) -> Step {
@@ -177,13 +183,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::Config;
     use crate::outcome::Answer;
 
     fn exchange() -> Exchange {
         let json = br#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a",
                         "timeout": 1000, "max_req_body_size": 8}"#;
-        let config = Config::from_json(json, |_| None).expect("valid");
-        Exchange::new(Some(Rc::new(Target::new(config))))
+        configured(json)
+    }
+
+    fn configured(json: &[u8]) -> Exchange {
+        let config = Config::from_json(json, &|_| None).expect("valid");
+        Exchange::new(Some(Rc::new(Targets::new(config))))
+    }
+
+    fn begin(exchange: &mut Exchange, headers: Vec<(String, Vec<u8>)>, is_all: bool) -> Step {
+        exchange.on_request_headers(Proxy::Envoy, || None, || headers, is_all)
     }
 
     fn headers(pairs: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
@@ -215,14 +230,14 @@ mod tests {
     #[test]
     fn a_request_without_a_body_is_called_at_once() {
         let mut exchange = exchange();
-        assert_eq!(body(&exchange.on_request_headers(Proxy::Envoy, Vec::new(), true)), b"");
+        assert_eq!(body(&begin(&mut exchange, Vec::new(), true)), b"");
         assert_eq!(status(&exchange.on_outcome(answer("200", "{}"))), 200);
     }
 
     #[test]
     fn the_body_is_read_once_when_it_is_complete() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
+        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(1, false, never), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
         assert_eq!(body(&exchange.on_request_body(4, true, |size| Some(vec![b'x'; size]))), b"xxxx");
@@ -231,12 +246,12 @@ mod tests {
     #[test]
     fn trailers_complete_the_body() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
+        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
         assert_eq!(exchange.on_request_body(2, false, never), Step::Wait);
         assert_eq!(body(&exchange.on_request_trailers(|size| Some(vec![b'x'; size]))), b"xx");
 
         let mut without_body = self::exchange();
-        assert_eq!(without_body.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
+        assert_eq!(begin(&mut without_body, Vec::new(), false), Step::Wait);
         assert_eq!(body(&without_body.on_request_trailers(never)), b"");
     }
 
@@ -244,7 +259,7 @@ mod tests {
     fn an_action_is_never_invoked_with_a_part_of_the_body() {
         for body in [None, Some(Vec::new()), Some(vec![b'x'; 3]), Some(vec![b'x'; 5])] {
             let mut exchange = exchange();
-            assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
+            assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
             let step = exchange.on_request_body(4, true, |_| body.clone());
             assert_eq!(status(&step), 500, "{body:?} of 4 bytes");
         }
@@ -253,21 +268,18 @@ mod tests {
     #[test]
     fn an_empty_body_is_never_read() {
         let mut exchange = exchange();
-        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), false), Step::Wait);
+        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
         assert_eq!(body(&exchange.on_request_body(0, true, never)), b"");
     }
 
     #[test]
     fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
         let mut announced = exchange();
-        assert_eq!(
-            status(&announced.on_request_headers(Proxy::Envoy, headers(&[("content-length", "9")]), false)),
-            413
-        );
+        assert_eq!(status(&begin(&mut announced, headers(&[("content-length", "9")]), false)), 413);
         assert_eq!(announced.on_request_body(9, true, never), Step::Wait);
 
         let mut streamed = exchange();
-        assert_eq!(streamed.on_request_headers(Proxy::Envoy, headers(&[("content-length", "8")]), false), Step::Wait);
+        assert_eq!(begin(&mut streamed, headers(&[("content-length", "8")]), false), Step::Wait);
         assert_eq!(streamed.on_request_body(8, false, never), Step::Wait);
         assert_eq!(status(&streamed.on_request_body(9, false, never)), 413);
         assert_eq!(streamed.on_request_trailers(never), Step::Wait);
@@ -278,8 +290,8 @@ mod tests {
         let mut exchange = exchange();
         assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Wait, "nothing was called");
         let mut exchange = self::exchange();
-        let _ = exchange.on_request_headers(Proxy::Envoy, Vec::new(), true);
-        assert_eq!(exchange.on_request_headers(Proxy::Envoy, Vec::new(), true), Step::Wait);
+        let _ = begin(&mut exchange, Vec::new(), true);
+        assert_eq!(begin(&mut exchange, Vec::new(), true), Step::Wait);
         assert_eq!(exchange.on_request_body(1, true, never), Step::Wait);
         assert_eq!(exchange.on_request_trailers(never), Step::Wait);
         assert_eq!(status(&exchange.on_outcome(Outcome::Silent { elapsed: Duration::from_secs(1) })), 504);
@@ -296,25 +308,61 @@ mod tests {
         ];
         for (outcome, open) in cases {
             let mut exchange = exchange();
-            let State::New(target) = &exchange.state else { panic!("an exchange begins as new") };
-            let target = Rc::clone(target);
-            let _ = exchange.on_request_headers(Proxy::Envoy, Vec::new(), true);
+            let _ = begin(&mut exchange, Vec::new(), true);
+            let target = exchange.target.clone().expect("it is known");
             let shown = format!("{outcome:?}");
             let _ = exchange.on_outcome(outcome);
-            assert_eq!(target.connections.open(), open, "after {shown}");
+            assert_eq!(target.connections().open(), open, "after {shown}");
         }
     }
 
     #[test]
     fn without_a_configuration_every_request_fails() {
         let mut exchange = Exchange::new(None);
-        assert_eq!(status(&exchange.on_request_headers(Proxy::Envoy, Vec::new(), true)), 500);
+        assert_eq!(status(&begin(&mut exchange, Vec::new(), true)), 500);
+    }
+
+    #[test]
+    fn a_request_on_a_route_that_is_not_listed_passes_untouched() {
+        let json = br#"{"routes": {"listed": {"api_host": "http://ow", "service_token": "a:b", "namespace": "n",
+                        "action": "a", "max_req_body_size": 1}}}"#;
+        for route in [Some("other"), Some(""), None] {
+            let mut exchange = configured(json);
+            let read_route = || route.map(|name| name.as_bytes().to_vec());
+            let step = exchange.on_request_headers(Proxy::Envoy, read_route, || panic!("the headers were read"), false);
+            assert_eq!(step, Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_request_body(1000, false, never), Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_request_body(2000, true, never), Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_request_trailers(never), Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Pass, "{route:?}");
+        }
+        let mut listed = configured(json);
+        let read_route = || Some(b"listed".to_vec());
+        assert_eq!(body(&listed.on_request_headers(Proxy::Envoy, read_route, Vec::new, true)), b"");
+        assert_eq!(listed.target().map(|target| target.settings().action().to_string()).as_deref(), Some("n/a"));
+
+        let mut on_apisix = configured(json);
+        assert_eq!(status(&on_apisix.on_request_headers(Proxy::Apisix, || None, Vec::new, false)), 500);
+    }
+
+    #[test]
+    fn no_call_is_made_for_parameters_that_are_none() {
+        let json = br#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a",
+                        "parameters": "http"}"#;
+        let mut malformed = configured(json);
+        let content_type = headers(&[("content-type", "application/json")]);
+        assert_eq!(begin(&mut malformed, content_type, false), Step::Wait);
+        assert_eq!(status(&malformed.on_request_body(1, true, |_| Some(b"{".to_vec()))), 400);
+        assert_eq!(malformed.on_outcome(answer("200", "{}")), Step::Wait);
+
+        let mut reserved = configured(json);
+        assert_eq!(status(&begin(&mut reserved, headers(&[(":path", "/?__ow_user=x")]), true)), 400);
     }
 
     #[test]
     fn errors_carry_the_request_id() {
         let mut exchange = exchange();
-        let _ = exchange.on_request_headers(Proxy::Envoy, headers(&[("x-request-id", "a\"b")]), true);
+        let _ = begin(&mut exchange, headers(&[("x-request-id", "a\"b")]), true);
         let Step::Fail(_, reply) = exchange.on_outcome(Outcome::Silent { elapsed: Duration::ZERO }) else {
             panic!("expected a failure");
         };

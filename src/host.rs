@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, Status};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Status};
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
-use crate::exchange::{Exchange, Step, Target};
+use crate::exchange::{Exchange, Step};
 use crate::outcome::{Answer, Outcome, Refusal};
 use crate::proxy::Proxy;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::target::Targets;
 
 proxy_wasm::main! {{
     // The host has a level of its own; this one lets everything through to it.
@@ -37,7 +38,7 @@ struct Plugin {
 /// What the requests of a plugin share.
 #[derive(Debug, Default)]
 struct Shared {
-    target: Option<Rc<Target>>,
+    targets: Option<Rc<Targets>>,
     proxy: OnceCell<Proxy>,
 }
 
@@ -48,7 +49,7 @@ impl Shared {
             // Source: wasm-nginx-module knows the variables of nginx; Envoy has no property of that name.
             let version = hostcalls::get_property(vec!["nginx_version"]);
             let proxy = if matches!(version, Ok(Some(_))) { Proxy::Apisix } else { Proxy::Envoy };
-            for sentence in self.target.iter().flat_map(|target| target.config().without_effect_on(proxy)) {
+            for sentence in self.targets.iter().flat_map(|targets| targets.without_effect_on(proxy)) {
                 warn!("openwhisk: {sentence}");
             }
             proxy
@@ -61,10 +62,10 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _size: usize) -> bool {
         let json = self.get_plugin_configuration().unwrap_or_default();
-        match Config::from_json(&json, |name| std::env::var(name).ok()) {
+        match Config::from_json(&json, &|name| std::env::var(name).ok()) {
             Ok(config) => {
-                let target = Some(Rc::new(Target::new(config)));
-                self.shared = Rc::new(Shared { target, ..Shared::default() });
+                let targets = Some(Rc::new(Targets::new(config)));
+                self.shared = Rc::new(Shared { targets, ..Shared::default() });
                 true
             }
             Err(wrong) => {
@@ -82,7 +83,7 @@ impl RootContext for Plugin {
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
         let shared = Rc::clone(&self.shared);
-        let exchange = Exchange::new(shared.target.clone());
+        let exchange = Exchange::new(shared.targets.clone());
         Some(Box::new(Stream { shared, exchange, dispatched: None }))
     }
 }
@@ -113,7 +114,6 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
         let proxy = self.shared.proxy();
-        let headers = self.read_request_headers(proxy);
         let is_all = match proxy {
             Proxy::Envoy => end_of_stream,
             Proxy::Apisix => {
@@ -122,7 +122,7 @@ impl HttpContext for Stream {
                 false
             }
         };
-        let step = self.exchange.on_request_headers(proxy, headers, is_all);
+        let step = self.exchange.on_request_headers(proxy, read_route, || read_request_headers(proxy), is_all);
         self.perform(step)
     }
 
@@ -138,26 +138,9 @@ impl HttpContext for Stream {
 }
 
 impl Stream {
-    /// Reads the headers of the request, at least those that matter.
-    fn read_request_headers(&self, proxy: Proxy) -> Vec<(String, Vec<u8>)> {
-        // Source: observed on wasm-nginx-module 0.7.0: the map of a request without Host (HTTP/1.0) is a SIGSEGV, and
-        // any other map ends after 100 headers. A single getter is safe, and gives the first header of its name.
-        let is_safe = proxy == Proxy::Envoy || self.get_http_request_header_bytes("host").is_some();
-        let mut headers = if is_safe { self.get_http_request_headers_bytes() } else { Vec::new() };
-        if proxy == Proxy::Apisix {
-            for wanted in Request::header_names() {
-                if !headers.iter().any(|(name, _)| name == wanted)
-                    && let Some(value) = self.get_http_request_header_bytes(wanted)
-                {
-                    headers.push((wanted.to_owned(), value));
-                }
-            }
-        }
-        headers
-    }
-
     fn perform(&mut self, step: Step) -> Action {
         match step {
+            Step::Pass => return Action::Continue,
             Step::Wait => {}
             Step::Invoke(call) => self.dispatch(&call),
             Step::Send(reply) => send(&reply),
@@ -189,7 +172,7 @@ impl Stream {
     }
 
     fn log(&self, error: &Error) {
-        let action = self.shared.target.as_ref().map(|target| target.config().action().to_string()).unwrap_or_default();
+        let action = self.exchange.target().map(|target| target.settings().action().to_string()).unwrap_or_default();
         // The client's to choose, and some hosts cut long lines.
         let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
         let status = error.status().as_u16();
@@ -200,6 +183,31 @@ impl Stream {
             info!("{line}");
         }
     }
+}
+
+/// Reads the name of the route. Only Envoy is ever asked.
+fn read_route() -> Option<Vec<u8>> {
+    hostcalls::get_property(vec!["xds", "route_name"]).ok().flatten()
+}
+
+/// Reads the headers of the request, at least those that matter by themselves.
+fn read_request_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
+    let read_one = |name| hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten();
+    let read_all = || hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+    if proxy == Proxy::Envoy {
+        return read_all();
+    }
+    // Source: observed on wasm-nginx-module 0.7.0: the map of a request without Host (HTTP/1.0) is a SIGSEGV, and
+    // any other map ends after 100 headers. A single getter is safe, and gives the first header of its name.
+    let mut headers = if read_one("host").is_some() { read_all() } else { Vec::new() };
+    for wanted in Request::header_names() {
+        if !headers.iter().any(|(name, _)| name == wanted)
+            && let Some(value) = read_one(wanted)
+        {
+            headers.push((wanted.to_owned(), value));
+        }
+    }
+    headers
 }
 
 fn read_request_body(size: usize) -> Option<Vec<u8>> {

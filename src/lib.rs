@@ -24,6 +24,10 @@ pub mod connections;
 pub mod error;
 pub mod exchange;
 pub mod headers;
+pub mod http_context;
+pub mod layer;
+pub mod media_type;
+pub mod mistake;
 pub mod object;
 pub mod outcome;
 pub mod payload;
@@ -32,7 +36,9 @@ pub mod reply;
 pub mod request;
 pub mod rule;
 pub mod secret;
+pub mod settings;
 pub mod shaping;
+pub mod target;
 
 #[cfg(target_family = "wasm")]
 mod host;

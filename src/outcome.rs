@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::de::IgnoredAny;
 
-use crate::config::{Config, Operation};
 use crate::error::Error;
 use crate::proxy::Proxy;
+use crate::settings::{Mode, OnTimeout, Settings};
 
 /// The header with the id of the activation, present if and only if an answer is about one.
 ///
@@ -58,26 +58,26 @@ pub struct Answer {
     body: Vec<u8>,
 }
 
-/// An activation that ended, or the metadata that was asked for.
+/// What `OpenWhisk` tells of an activation, or of the action if it was asked for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
     /// Its id, if `OpenWhisk` told it.
     pub id: Option<String>,
-    /// How it ended.
-    pub end: End,
-    /// Its result, which should be JSON.
-    pub result: String,
+    /// What is told of it.
+    pub news: News,
+    /// In these words.
+    pub body: String,
 }
 
-/// How an activation ended.
+/// What is told of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// With a result.
-    Success,
-    /// With an error of the action, as `{"error": …}`.
+pub enum News {
+    /// It ended, and this is its result, which should be JSON.
+    Result,
+    /// It ended with an error of the action, `{"error": …}`, which should be JSON.
     Failure,
-    /// It never began: this is the action's metadata.
-    Metadata,
+    /// JSON that the client gets as it is, with this status.
+    AsIs(StatusCode),
 }
 
 impl Answer {
@@ -114,17 +114,17 @@ impl Outcome {
     /// Tells a result from everything else.
     ///
     /// Source: apache/openwhisk `core/controller/Actions.scala`, `doInvoke`: 200 is a result, 502 with an
-    /// activation id a failed action, 202 an activation that goes on, all else a refusal.
+    /// activation id a failed action, 202 an activation that goes on, always with its id, all else a refusal.
     ///
     /// # Errors
     /// An [`Error`] of the platform.
-    pub fn into_activation(self, config: &Config, proxy: Proxy) -> Result<Activation, Error> {
-        let upstream = || config.upstream().to_owned();
+    pub fn into_activation(self, settings: &Settings, proxy: Proxy) -> Result<Activation, Error> {
+        let upstream = || settings.upstream().to_owned();
         match self {
             Self::Refused(Refusal::UnknownUpstream) => Err(Error::UnknownUpstream { upstream: upstream() }),
             Self::Refused(Refusal::UnavailableUpstream) => Err(Error::UnavailableUpstream { upstream: upstream() }),
-            Self::Silent { elapsed } if elapsed.saturating_add(SLACK) >= config.timeout() => {
-                Err(deadline_passed(config, None))
+            Self::Silent { elapsed } if elapsed.saturating_add(SLACK) >= settings.deadline() => {
+                Err(deadline_passed(settings, None))
             }
             Self::Silent { .. } => Err(match proxy {
                 // Only after the headers of an answer: before them Envoy makes an answer of its own.
@@ -132,8 +132,8 @@ impl Outcome {
                 // APISIX: refused, reset, TLS and garbage look all the same.
                 Proxy::Apisix => Error::Unreachable { upstream: upstream(), reason: NO_REASON.to_owned() },
             }),
-            Self::Answered(answer) if answer.is_of_upstream(proxy) => of_upstream(answer, config),
-            Self::Answered(answer) => Err(of_proxy(&answer, config)),
+            Self::Answered(answer) if answer.is_of_upstream(proxy) => of_upstream(answer, settings),
+            Self::Answered(answer) => Err(of_proxy(&answer, settings)),
         }
     }
 }
@@ -141,17 +141,17 @@ impl Outcome {
 /// What an answer made by the host itself means.
 ///
 /// Source: Envoy's router: 504 at the deadline, 502 for an answer that is not HTTP, else 503.
-fn of_proxy(answer: &Answer, config: &Config) -> Error {
-    let upstream = config.upstream().to_owned();
+fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
+    let upstream = settings.upstream().to_owned();
     match answer.status {
-        StatusCode::GATEWAY_TIMEOUT => deadline_passed(config, None),
+        StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },
         _ => Error::Unreachable { upstream, reason: beginning(&String::from_utf8_lossy(&answer.body)) },
     }
 }
 
-/// What an answer of the upstream means. The result of an activation is not yet proven to be JSON.
-fn of_upstream(answer: Answer, config: &Config) -> Result<Activation, Error> {
+/// What an answer of the upstream means. The result or error of an activation is not yet proven to be JSON.
+fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error> {
     let Answer { status, activation_id, body, .. } = answer;
     let body = match String::from_utf8(body) {
         Ok(body) => body,
@@ -159,18 +159,27 @@ fn of_upstream(answer: Answer, config: &Config) -> Result<Activation, Error> {
             return Err(not_openwhisk(status, activation_id, &String::from_utf8_lossy(error.as_bytes())));
         }
     };
-    match (status, config.operation()) {
-        (StatusCode::ACCEPTED, Operation::Invoke) => Err(deadline_passed(config, activation_id)),
-        (StatusCode::OK, Operation::Invoke) => Ok(Activation { id: activation_id, end: End::Success, result: body }),
-        (StatusCode::BAD_GATEWAY, Operation::Invoke) if activation_id.is_some() => {
-            Ok(Activation { id: activation_id, end: End::Failure, result: body })
+    let told = |id, news, body| Ok(Activation { id, news, body });
+    match (status, settings.mode(), settings.on_timeout()) {
+        (StatusCode::ACCEPTED, Mode::Result | Mode::Activation, OnTimeout::Error) => {
+            Err(deadline_passed(settings, activation_id))
         }
-        (status, _) if !is_json(&body) => Err(not_openwhisk(status, activation_id, &body)),
-        (StatusCode::OK, Operation::Describe) => Ok(Activation { id: activation_id, end: End::Metadata, result: body }),
-        (status, _) if status.is_client_error() || status.is_server_error() => {
+        (StatusCode::OK, Mode::Result, _) => told(activation_id, News::Result, body),
+        (StatusCode::BAD_GATEWAY, Mode::Result, _) if activation_id.is_some() => {
+            told(activation_id, News::Failure, body)
+        }
+        (status, _, _) if !is_json(&body) => Err(not_openwhisk(status, activation_id, &body)),
+        (StatusCode::OK, Mode::Activation | Mode::Metadata, _) => told(activation_id, News::AsIs(status), body),
+        (StatusCode::ACCEPTED, Mode::Result | Mode::Activation | Mode::Async, _) if activation_id.is_some() => {
+            told(activation_id, News::AsIs(status), body)
+        }
+        (StatusCode::BAD_GATEWAY, Mode::Activation, _) if activation_id.is_some() => {
+            Err(Error::ActionFailed { activation_id, body })
+        }
+        (status, _, _) if status.is_client_error() || status.is_server_error() => {
             Err(Error::Refused { status, activation_id, body })
         }
-        (status, _) => Err(not_openwhisk(status, activation_id, &body)),
+        (status, _, _) => Err(not_openwhisk(status, activation_id, &body)),
     }
 }
 
@@ -186,8 +195,8 @@ pub fn beginning(body: &str) -> String {
     body.chars().take(QUOTED).collect()
 }
 
-fn deadline_passed(config: &Config, activation_id: Option<String>) -> Error {
-    Error::DeadlinePassed { timeout: config.timeout().as_millis(), activation_id }
+fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
+    Error::DeadlinePassed { timeout: settings.timeout().as_millis(), activation_id }
 }
 
 /// Whether a text is one JSON value, of any depth.
@@ -200,12 +209,9 @@ pub fn is_json(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn config(extra: &str) -> Config {
-        let json = format!(
-            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a", "upstream": "ow",
-                 "timeout": 1000{extra}}}"#
-        );
-        Config::from_json(json.as_bytes(), |_| None).expect(&json)
+    /// With a timeout of 1 s.
+    fn settings(attributes: &str) -> Settings {
+        crate::settings::tests::settings(&format!(r#", "upstream": "ow", "timeout": 1000{attributes}"#))
     }
 
     fn answered(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Outcome {
@@ -226,11 +232,11 @@ mod tests {
         let id = || Some("id".to_owned());
         let refused =
             |status, activation_id, body: &str| Err(Error::Refused { status, activation_id, body: body.to_owned() });
-        let ended = |id, end, result: &str| Ok(Activation { id, end, result: result.to_owned() });
+        let told = |id, news, body: &str| Ok(Activation { id, news, body: body.to_owned() });
         let cases = [
-            (answered("200", &[ID], b"{}"), ended(id(), End::Success, "{}")),
-            (answered("200", &[], b"[]"), ended(None, End::Success, "[]")),
-            (answered("502", &[ID], b"{}"), ended(id(), End::Failure, "{}")),
+            (answered("200", &[ID], b"{}"), told(id(), News::Result, "{}")),
+            (answered("200", &[], b"[]"), told(None, News::Result, "[]")),
+            (answered("502", &[ID], b"{}"), told(id(), News::Failure, "{}")),
             (answered("502", &[], b"{}"), refused(StatusCode::BAD_GATEWAY, None, "{}")),
             (answered("500", &[ID], b"{}"), refused(StatusCode::INTERNAL_SERVER_ERROR, id(), "{}")),
             (answered("404", &[], b"{}"), refused(StatusCode::NOT_FOUND, None, "{}")),
@@ -245,7 +251,7 @@ mod tests {
             (answered("200", &[ID], b"\"\xff\""), Err(not_openwhisk(StatusCode::OK, id(), "\"\u{fffd}\""))),
         ];
         for (outcome, expected) in cases {
-            assert_eq!(outcome.clone().into_activation(&config(""), Proxy::Envoy), expected, "{outcome:?}");
+            assert_eq!(outcome.clone().into_activation(&settings(""), Proxy::Envoy), expected, "{outcome:?}");
         }
     }
 
@@ -259,7 +265,7 @@ mod tests {
         ];
         for (status, expected) in cases {
             let outcome = answered(status, &[TEXT], b"upstream x");
-            assert_eq!(outcome.into_activation(&config(""), Proxy::Envoy), Err(expected), "{status}");
+            assert_eq!(outcome.into_activation(&settings(""), Proxy::Envoy), Err(expected), "{status}");
         }
     }
 
@@ -273,23 +279,57 @@ mod tests {
         ];
         for (elapsed, expected) in cases {
             let outcome = Outcome::Silent { elapsed: Duration::from_millis(elapsed) };
-            assert_eq!(outcome.into_activation(&config(""), Proxy::Envoy), Err(expected), "after {elapsed} ms");
+            assert_eq!(outcome.into_activation(&settings(""), Proxy::Envoy), Err(expected), "after {elapsed} ms");
         }
     }
 
     #[test]
-    fn metadata_is_no_result() {
-        let describe = config(r#", "result": false"#);
-        let metadata = Activation { id: None, end: End::Metadata, result: "{}".to_owned() };
-        assert_eq!(answered("200", &[], b"{}").into_activation(&describe, Proxy::Envoy), Ok(metadata));
-        assert_eq!(
-            answered("200", &[], b"<html>").into_activation(&describe, Proxy::Envoy),
-            Err(not_openwhisk(StatusCode::OK, None, "<html>"))
-        );
-        assert_eq!(
-            answered("202", &[], b"{}").into_activation(&describe, Proxy::Envoy),
-            Err(not_openwhisk(StatusCode::ACCEPTED, None, "{}"))
-        );
+    fn what_was_asked_for_decides_what_an_answer_means() {
+        let id = || Some("id".to_owned());
+        let as_is = |id, status| Ok((id, News::AsIs(status)));
+        let (ok, accepted) = (StatusCode::OK, StatusCode::ACCEPTED);
+        let strange = |status, id, body: &str| Err(not_openwhisk(status, id, body));
+        let passed = |activation_id| Err(Error::DeadlinePassed { timeout: 1000, activation_id });
+        let failed = Err(Error::ActionFailed { activation_id: id(), body: "{}".to_owned() });
+        let refused = |status| Err(Error::Refused { status, activation_id: None, body: "{}".to_owned() });
+        let (metadata, record) = (r#", "result": false"#, r#", "mode": "activation""#);
+        let (later, accept) = (r#", "mode": "async""#, r#", "on_timeout": "accept""#);
+        let accept_record = r#", "on_timeout": "accept", "mode": "activation""#;
+        let cases = [
+            (metadata, answered("200", &[], b"{}"), as_is(None, ok)),
+            (metadata, answered("200", &[], b"<html>"), strange(ok, None, "<html>")),
+            (metadata, answered("202", &[ID], b"{}"), strange(accepted, id(), "{}")),
+            (record, answered("200", &[ID], b"{}"), as_is(id(), ok)),
+            (record, answered("200", &[ID], b"[]"), as_is(id(), ok)),
+            (record, answered("200", &[ID], b"x"), strange(ok, id(), "x")),
+            (record, answered("502", &[ID], b"{}"), failed),
+            (record, answered("502", &[], b"{}"), refused(StatusCode::BAD_GATEWAY)),
+            (record, answered("202", &[ID], b"{}"), passed(id())),
+            (accept_record, answered("202", &[ID], b"{}"), as_is(id(), accepted)),
+            (accept, answered("202", &[ID], b"{}"), as_is(id(), accepted)),
+            (accept, answered("202", &[], b"{}"), strange(accepted, None, "{}")),
+            (accept, answered("202", &[ID], b"x"), strange(accepted, id(), "x")),
+            (accept, answered("200", &[ID], b"{}"), Ok((id(), News::Result))),
+            (later, answered("202", &[ID], b"{}"), as_is(id(), accepted)),
+            (later, answered("202", &[], b"{}"), strange(accepted, None, "{}")),
+            (later, answered("200", &[ID], b"{}"), strange(ok, id(), "{}")),
+            (later, answered("404", &[], b"{}"), refused(StatusCode::NOT_FOUND)),
+        ];
+        for (attributes, outcome, expected) in cases {
+            let activation = outcome.clone().into_activation(&settings(attributes), Proxy::Envoy);
+            assert_eq!(activation.map(|told| (told.id, told.news)), expected, "{attributes}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn the_deadline_of_a_call_is_what_counts() {
+        let accept = settings(r#", "on_timeout": "accept""#);
+        for (elapsed, passed) in [(1000, false), (1949, false), (1950, true), (2000, true)] {
+            let outcome = Outcome::Silent { elapsed: Duration::from_millis(elapsed) };
+            let is_passed = outcome.into_activation(&accept, Proxy::Envoy)
+                == Err(Error::DeadlinePassed { timeout: 1000, activation_id: None });
+            assert_eq!(is_passed, passed, "after {elapsed} ms");
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
+use serde_json::{Value, json};
+
 use crate::error::{Error, Words};
-use crate::outcome::{ACTIVATION_ID, Activation, End, not_openwhisk};
+use crate::outcome::{ACTIVATION_ID, Activation, News, not_openwhisk};
 use crate::proxy::Proxy;
 use crate::shaping::{self, Misshapen};
 
@@ -23,33 +25,32 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The reply for an activation that ended.
+    /// The reply for what is told of an activation.
     ///
     /// # Errors
     /// An [`Error`] if the action failed without saying what to reply, or its result is not usable.
     pub fn to_activation(activation: Activation) -> Result<Self, Error> {
-        let Activation { id, end, result } = activation;
-        let shaped = match end {
-            End::Success => shaping::reply_to_result(&result),
-            End::Failure => shaping::reply_to_failure(&result),
-            End::Metadata => Ok(None),
+        let Activation { id, news, body } = activation;
+        let (shaped, status) = match news {
+            News::AsIs(status) => return Ok(Self::json(status, body).about(id.as_deref())),
+            News::Result => (shaping::reply_to_result(&body), StatusCode::OK),
+            News::Failure => (shaping::reply_to_failure(&body), StatusCode::BAD_GATEWAY),
         };
-        match (shaped, end) {
-            (Ok(Some(reply)), _) => Ok(reply.about(id.as_deref())),
-            (Ok(None), End::Success | End::Metadata) => Ok(Self::json(StatusCode::OK, result).about(id.as_deref())),
-            (Ok(None), End::Failure) => Err(Error::ActionFailed { activation_id: id, body: result }),
-            (Err(Misshapen::BrokenRule(rule)), _) => Err(Error::BrokenRule { rule, activation_id: id }),
-            (Err(Misshapen::NotJson), End::Failure) => Err(not_openwhisk(StatusCode::BAD_GATEWAY, id, &result)),
-            (Err(Misshapen::NotJson), End::Success | End::Metadata) => Err(not_openwhisk(StatusCode::OK, id, &result)),
+        match shaped {
+            Ok(Some(reply)) => Ok(reply.about(id.as_deref())),
+            Ok(None) if news == News::Failure => Err(Error::ActionFailed { activation_id: id, body }),
+            Ok(None) => Ok(Self::json(status, body).about(id.as_deref())),
+            Err(Misshapen::BrokenRule(rule)) => Err(Error::BrokenRule { rule, activation_id: id }),
+            Err(Misshapen::NotJson) => Err(not_openwhisk(status, id, &body)),
         }
     }
 
     /// The reply for an error: `OpenWhisk`'s own words where there are any, else a sentence in the shape
-    /// of its errors, `{"error":"…","code":"<request id>"}`.
+    /// of its errors, `{"error":"…","code":"<request id>"}`, with `activationId` where it is about an activation.
     #[must_use]
     pub fn to_error(error: &Error, request_id: &str) -> Self {
         let body = match error.for_client() {
-            Words::Gateway(sentence) => error_body(&sentence, request_id),
+            Words::Gateway(sentence) => error_body(&sentence, request_id, error.activation_id()),
             Words::OpenWhisk(body) => body.to_owned(),
         };
         Self::json(error.status(), body).about(error.activation_id())
@@ -62,15 +63,15 @@ impl Reply {
     /// # Errors
     /// An [`Error`] if the proxy cannot send it.
     pub fn fit_for(mut self, proxy: Proxy, request_id: &str) -> Result<Self, Error> {
+        let id = self.headers.iter().find(|(name, _)| name == ACTIVATION_ID).and_then(|(_, id)| id.to_str().ok());
         if !proxy.can_send(self.status) {
-            let id = self.headers.iter().find(|(name, _)| name == ACTIVATION_ID).and_then(|(_, id)| id.to_str().ok());
             return Err(Error::UnsendableStatus { status: self.status, activation_id: id.map(str::to_owned) });
         }
         let is_error = self.status.is_client_error() || self.status.is_server_error();
         if proxy == Proxy::Apisix && is_error && self.body.is_empty() {
             let sentence = format!("the action answered {} without a body", self.status.as_str());
+            self.body = error_body(&sentence, request_id, id).into_bytes();
             self.headers.push((CONTENT_TYPE, JSON));
-            self.body = error_body(&sentence, request_id).into_bytes();
         }
         Ok(self)
     }
@@ -91,6 +92,10 @@ impl Reply {
 /// A sentence in the shape of `OpenWhisk`'s errors.
 ///
 /// Source: apache/openwhisk `common/scala/src/main/scala/org/apache/openwhisk/http/ErrorResponse.scala`.
-fn error_body(sentence: &str, request_id: &str) -> String {
-    serde_json::json!({ "error": sentence, "code": request_id }).to_string()
+fn error_body(sentence: &str, request_id: &str, activation_id: Option<&str>) -> String {
+    let mut body = json!({ "error": sentence, "code": request_id });
+    if let (Some(id), Value::Object(body)) = (activation_id, &mut body) {
+        body.insert("activationId".to_owned(), id.into());
+    }
+    body.to_string()
 }

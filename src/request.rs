@@ -8,6 +8,9 @@ use http::HeaderValue;
 pub const REQUEST_ID: &str = "x-request-id";
 
 const CONTENT_LENGTH: &str = "content-length";
+const CONTENT_TYPE: &str = "content-type";
+const METHOD: &str = ":method";
+const PATH: &str = ":path";
 
 /// Headers that are handed on as they are: the request id, and those that join the action's work to the
 /// client's trace.
@@ -26,55 +29,81 @@ const FORWARDED: &[&str] = &[
     "x-b3-flags",
 ];
 
-/// The part of a request that matters to the filter.
+/// The head of a request: lower-case names, values as bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    forwarded: Vec<(String, String)>,
-    content_length: Option<u64>,
+    headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Request {
-    /// The names of all headers that matter to the filter.
+    /// The names of the headers that matter to the filter by themselves.
     pub fn header_names() -> impl Iterator<Item = &'static str> {
-        FORWARDED.iter().copied().chain([CONTENT_LENGTH])
+        FORWARDED.iter().copied().chain([CONTENT_LENGTH, CONTENT_TYPE, METHOD, PATH])
     }
 
-    /// Reads the client's headers: lower-case names, values as bytes.
-    ///
-    /// A value to be forwarded that is not visible ASCII is left out: the host could not send it.
+    /// The request with these headers, pseudo headers among them.
     #[must_use]
-    pub fn from_headers(headers: Vec<(String, Vec<u8>)>) -> Self {
-        let mut request = Self::default();
-        for (name, value) in headers {
-            if name == CONTENT_LENGTH {
-                request.content_length = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-            } else if FORWARDED.contains(&name.as_str())
-                && let Ok(value) = HeaderValue::from_maybe_shared(value)
-                && let Ok(text) = value.to_str()
-            {
-                request.forwarded.push((name, text.to_owned()));
-            }
-        }
-        request
+    pub const fn from_headers(headers: Vec<(String, Vec<u8>)>) -> Self {
+        Self { headers }
+    }
+
+    /// All headers, pseudo headers among them.
+    #[must_use]
+    pub fn headers(&self) -> &[(String, Vec<u8>)] {
+        &self.headers
+    }
+
+    /// The method, or nothing if there is none.
+    #[must_use]
+    pub fn method(&self) -> &[u8] {
+        self.value(METHOD).unwrap_or_default()
+    }
+
+    /// The path and the query behind `?`, as the client sent them.
+    #[must_use]
+    pub fn path_and_query(&self) -> (&[u8], &[u8]) {
+        let all = self.value(PATH).unwrap_or_default();
+        let mut parts = all.splitn(2, |byte| *byte == b'?');
+        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    }
+
+    /// The type of the body, or nothing if there is none.
+    #[must_use]
+    pub fn content_type(&self) -> &[u8] {
+        self.value(CONTENT_TYPE).unwrap_or_default()
     }
 
     /// The size of the body in bytes, if the client told it beforehand.
     #[must_use]
-    pub const fn content_length(&self) -> Option<u64> {
-        self.content_length
-    }
-
-    /// The headers that go to `OpenWhisk` as they came, in their order.
-    #[must_use]
-    pub fn into_forwarded(self) -> Vec<(String, String)> {
-        self.forwarded
+    pub fn content_length(&self) -> Option<u64> {
+        std::str::from_utf8(self.value(CONTENT_LENGTH)?).ok()?.parse().ok()
     }
 
     /// The request id, or nothing if there is none.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.forwarded.iter().find(|(name, _)| name == REQUEST_ID).map_or("", |(_, value)| value)
+        self.value(REQUEST_ID).and_then(sendable).unwrap_or_default()
     }
+
+    /// The headers that go to `OpenWhisk` as they came, in their order. Of these a value that is not visible ASCII is
+    /// left out: the host could not send it.
+    #[must_use]
+    pub fn into_forwarded(mut self) -> Vec<(String, String)> {
+        self.headers.retain(|(name, _)| FORWARDED.contains(&name.as_str()));
+        let text = |(name, value): (String, Vec<u8>)| Some((name, sendable(&value)?.to_owned()));
+        self.headers.into_iter().filter_map(text).collect()
+    }
+
+    /// The last value of a header, which is the one that counts where a header is there twice.
+    fn value(&self, wanted: &str) -> Option<&[u8]> {
+        self.headers.iter().rfind(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
+    }
+}
+
+/// The text of a value that a host can send.
+fn sendable(value: &[u8]) -> Option<&str> {
+    HeaderValue::from_bytes(value).ok()?;
+    std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
 }
 
 #[cfg(test)]
@@ -97,11 +126,14 @@ mod tests {
             ("x-b3-spanid", b"\xff"),
             ("x-request-id", b"42"),
             ("content-length", b"7"),
+            ("content-type", b"text/html"),
         ];
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let request = Request::from_headers(headers);
         assert_eq!(request.id(), "42");
         assert_eq!(request.content_length(), Some(7));
+        assert_eq!(request.content_type(), b"text/html");
+        assert_eq!(request.method(), b"POST");
         let forwarded = request.into_forwarded();
         let forwarded: Vec<_> = forwarded.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(
@@ -122,6 +154,23 @@ mod tests {
         for value in [&b"-1"[..], b"x", b"", b"\xff", b"99999999999999999999999"] {
             let request = Request::from_headers(vec![("content-length".to_owned(), value.to_vec())]);
             assert_eq!(request.content_length(), None, "{:?}", value.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn path_and_query_stay_as_they_were_sent() {
+        let cases: &[(&[u8], &[u8], &[u8])] = &[
+            (b"/a%2Fb/?c=%20", b"/a%2Fb/", b"c=%20"),
+            (b"/a", b"/a", b""),
+            (b"/a?", b"/a", b""),
+            (b"/a?b?c", b"/a", b"b?c"),
+            (b"*", b"*", b""),
+            (b"", b"", b""),
+            (b"/\xff?\xff", b"/\xff", b"\xff"),
+        ];
+        for (sent, path, query) in cases {
+            let request = Request::from_headers(vec![(":path".to_owned(), sent.to_vec())]);
+            assert_eq!(request.path_and_query(), (*path, *query), "{:?}", sent.escape_ascii().to_string());
         }
     }
 }

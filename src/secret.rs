@@ -5,6 +5,16 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// Starts the name of an environment variable in place of a secret, in any case.
+///
+/// Source: apache/apisix `apisix/core/env.lua`, `parse_env_uri`.
+const ENVIRONMENT: &str = "$ENV://";
+
+/// Starts the name of an entry of a secret manager, in any case, which only `APISIX` itself could resolve.
+///
+/// Source: apache/apisix `apisix/secret.lua`.
+const SECRET_MANAGER: &str = "$SECRET://";
+
 /// A service token `user:key`, kept as the value of the `authorization` header.
 ///
 /// Source: RFC 7617 (Basic authentication); apache/openwhisk
@@ -28,6 +38,26 @@ pub enum InvalidServiceToken {
 }
 
 impl ServiceToken {
+    /// Reads a token, or the environment variable that a text `$ENV://NAME` names.
+    ///
+    /// # Errors
+    /// What was found instead, fit to be shown.
+    pub fn resolve(text: &str, read_environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        if behind(SECRET_MANAGER, text).is_some() {
+            return Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned());
+        }
+        let Some(name) = behind(ENVIRONMENT, text) else {
+            return Self::parse(text).map_err(|found| found.to_string());
+        };
+        if !is_environment_name(name) {
+            return Err("a reference to an environment variable with a malformed name".to_owned());
+        }
+        let Some(text) = read_environment(name) else {
+            return Err(format!("the environment variable `{name}`, which is not set in the wasm VM"));
+        };
+        Self::parse(&text).map_err(|found| format!("the environment variable `{name}`, which is {found}"))
+    }
+
     /// Checks a token and encodes it.
     ///
     /// # Errors
@@ -51,6 +81,21 @@ impl ServiceToken {
     pub fn basic(&self) -> &str {
         &self.basic
     }
+}
+
+/// What stands behind a prefix in any case.
+fn behind<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Letters, digits and underscores, not starting with a digit: anything else could be a token typed in the wrong place.
+///
+/// Source: POSIX.1-2024, Base Definitions 8.1 and 3.216.
+fn is_environment_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl fmt::Debug for ServiceToken {

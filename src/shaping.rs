@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::attributes::whole_number;
 use crate::headers::action_headers;
+use crate::media_type::MediaType;
 use crate::object::{NotAnObject, entries};
 use crate::outcome::is_json;
 use crate::reply::Reply;
@@ -190,32 +191,12 @@ fn string_body(
     let content_type = content_type.unwrap_or(HTML);
     let bytes = match is_base64 {
         Some(true) => BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::Base64Body, text))?,
-        None if is_binary(&content_type) => {
+        None if MediaType::of(content_type.as_bytes()) == MediaType::Binary => {
             BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::BinaryBody, text))?
         }
         Some(false) | None => text.into_bytes(),
     };
     Ok((content_type, bytes))
-}
-
-/// Whether a string body of this content type is base64: it is not known as text and names no charset.
-fn is_binary(content_type: &HeaderValue) -> bool {
-    let text = String::from_utf8_lossy(content_type.as_bytes()).to_ascii_lowercase();
-    let mut parts = text.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default();
-    let is_text = media_type.starts_with("text/")
-        || media_type.ends_with("+json")
-        || media_type.ends_with("+xml")
-        || matches!(
-            media_type,
-            "application/json"
-                | "application/xml"
-                | "application/javascript"
-                | "application/x-javascript"
-                | "application/ecmascript"
-                | "application/x-www-form-urlencoded"
-        );
-    !is_text && !parts.any(|parameter| parameter.starts_with("charset="))
 }
 
 #[cfg(test)]

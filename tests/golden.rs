@@ -10,10 +10,11 @@ use corpus::{Answer, Case, Configuration, Driver, Fault, Tally};
 use libtest_mimic::{Arguments, Failed, Trial};
 use openwhisk_filter::call::Call;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::exchange::{Exchange, Step, Target};
+use openwhisk_filter::exchange::{Exchange, Step};
 use openwhisk_filter::outcome::{self, Outcome, Refusal};
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::reply::Reply;
+use openwhisk_filter::target::Targets;
 
 fn main() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
@@ -44,15 +45,13 @@ fn read_environment(name: &str) -> Option<String> {
 }
 
 fn run(case: &Case) -> Result<(), Failed> {
-    let config = Config::from_json(case.config_json("openwhisk").as_bytes(), read_environment)?;
-    let mut exchange = Exchange::new(Some(Rc::new(Target::new(config))));
+    let config = Config::from_json(case.config_json("openwhisk").as_bytes(), &read_environment)?;
+    let mut exchange = Exchange::new(Some(Rc::new(Targets::new(config))));
     let body = &case.request.body;
-    let headers = [(":method", &case.request.method), (":path", &case.request.path)]
-        .into_iter()
-        .chain(case.request.headers.iter().map(|(name, value)| (name.as_str(), value)))
-        .map(|(name, value)| (name.to_owned(), value.clone().into_bytes()))
-        .collect();
-    let mut step = exchange.on_request_headers(Proxy::Envoy, headers, body.is_empty());
+    let pseudo = [(":authority", "gateway.example"), (":method", &case.request.method), (":path", &case.request.path)];
+    let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let headers = pseudo.into_iter().chain(case.request.headers.iter().cloned()).collect();
+    let mut step = exchange.on_request_headers(Proxy::Envoy, || None, || headers, body.is_empty());
     if step == Step::Wait {
         step = exchange.on_request_body(body.len(), true, |_| Some(body.clone()));
     }
@@ -114,7 +113,7 @@ fn shown_reply(reply: &Reply) -> corpus::Reply {
 }
 
 fn configure(configuration: &Configuration) -> Result<(), Failed> {
-    let config = Config::from_json(&configuration.bytes, read_environment);
+    let config = Config::from_json(&configuration.bytes, &read_environment);
     let said = format!("{config:?}");
     if let Some(secret) = configuration.secrets.iter().find(|secret| said.contains(secret.as_str())) {
         return Err(format!("{secret:?} is shown: {said}").into());

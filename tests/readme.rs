@@ -14,8 +14,10 @@ use std::path::Path;
 use http::StatusCode;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::error::{Error, Words};
+use openwhisk_filter::layer::ATTRIBUTES;
 use openwhisk_filter::outcome::not_openwhisk;
 use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::settings::Settings;
 use openwhisk_filter::shaping::{Misshapen, reply_to_result};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
@@ -69,7 +71,15 @@ fn table(first_header: &str) -> Vec<Vec<String>> {
 
 fn accepted(json: &str) -> Config {
     let read_environment = |_: &str| Some("alice:wonderland".to_owned());
-    Config::from_json(json.as_bytes(), read_environment).unwrap_or_else(|error| panic!("{error}\n{json}"))
+    Config::from_json(json.as_bytes(), &read_environment).unwrap_or_else(|error| panic!("{error}\n{json}"))
+}
+
+/// A configuration without routes.
+fn settings(json: &str) -> Settings {
+    match accepted(json) {
+        Config::Every(settings) => *settings,
+        Config::Routes(_) => panic!("{json} has routes"),
+    }
 }
 
 /// The configuration of the filter in a part of an Envoy configuration.
@@ -111,10 +121,10 @@ fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
 fn the_table_of_attributes_is_that_of_the_code() {
     let rows = table("attribute");
     let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
-    assert_eq!(names, Config::ATTRIBUTES);
+    assert_eq!(names, ATTRIBUTES);
 
     let complete = |extra: &str| {
-        accepted(&format!(
+        settings(&format!(
             r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"{extra}}}"#
         ))
     };
@@ -122,10 +132,12 @@ fn the_table_of_attributes_is_that_of_the_code() {
         let (name, kind, default) = (&row[0], &row[1], &row[2]);
         match default.as_str() {
             "required" => {
-                let missing = Config::from_json(b"{}", |_| None).expect_err("everything is missing").to_string();
+                let missing = Config::from_json(b"{}", &|_| None).expect_err("everything is missing").to_string();
                 assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
             }
-            "none" => assert_eq!(name, "package"),
+            "none" => {
+                assert!(["package", "path_prefix", "forward_headers", "routes"].contains(&name.as_str()), "{name}")
+            }
             "host:port of api_host" => assert_eq!(complete("").upstream(), "ow:80"),
             // Whether it is given matters on APISIX, which warns of it.
             value if name == "keepalive_timeout" => {
@@ -134,7 +146,11 @@ fn the_table_of_attributes_is_that_of_the_code() {
             }
             value => {
                 assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
-                let expected = if value == "true" { "boolean" } else { "integer" };
+                let expected = match value {
+                    "true" => "boolean",
+                    text if text.starts_with('"') => "string",
+                    _ => "integer",
+                };
                 assert!(kind.starts_with(expected), "{name} is {kind}");
             }
         }
@@ -161,6 +177,9 @@ fn errors() -> Vec<Error> {
         Error::UnsendableStatus { status: StatusCode::IM_A_TEAPOT, activation_id: None },
         Error::UnreadableBody,
         Error::NotConfigured,
+        Error::MalformedBody { reason: "EOF".to_owned() },
+        Error::ReservedParameter,
+        Error::UnknownRoute,
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -176,16 +195,19 @@ fn errors() -> Vec<Error> {
         Error::UnsendableStatus { .. } => 10,
         Error::UnreadableBody => 11,
         Error::NotConfigured => 12,
+        Error::MalformedBody { .. } => 13,
+        Error::ReservedParameter => 14,
+        Error::UnknownRoute => 15,
     });
-    assert!(kinds.eq(0..13), "an error is missing");
+    assert!(kinds.eq(0..16), "an error is missing");
     errors
 }
 
 #[test]
 fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
-    let config = accepted(
+    let config = settings(
         r#"{"api_host": "https://ow", "service_token": "a:b", "namespace": "n", "action": "a",
-            "ssl_verify": false, "keepalive_timeout": 1000}"#,
+            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000}"#,
     );
     let warned = config.without_effect_on(Proxy::Apisix);
     let rows = table("attribute").into_iter().filter(|row| row[4].starts_with("no effect"));

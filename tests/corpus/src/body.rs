@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a string, {base64: …}, {repeat: …, times: …, before: …, after: …} or, in a reply, {error: …}"
+    expecting = "expected a string, {base64: …}, {repeat: …, times: …, number: …, before: …, after: …}, a list of those or, in a reply, {error: …}"
 )]
 pub enum Body {
     /// Its text.
@@ -17,6 +17,8 @@ pub enum Body {
     Base64(Base64),
     /// A text many times over.
     Repeat(Repeated),
+    /// One behind the other.
+    Parts(Vec<Self>),
     /// In a reply: the gateway's error object with this sentence.
     Error(Sentence),
 }
@@ -35,6 +37,8 @@ pub struct Repeated {
     #[serde(rename = "repeat")]
     unit: String,
     times: usize,
+    /// What stands for the number of the repetition in the text.
+    number: Option<String>,
     #[serde(default)]
     before: String,
     #[serde(default)]
@@ -53,7 +57,7 @@ pub struct Sentence {
 pub enum Text {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// The gateway's error object, `{"error":"<sentence>","code":"<request id>"}`, compared as JSON.
+    /// The gateway's error object with this sentence, compared as JSON.
     Error(String),
 }
 
@@ -71,8 +75,10 @@ impl Body {
                 let bytes = STANDARD.decode(&base64).map_err(|error| format!("{base64:?} is not base64: {error}"))?;
                 Ok(Text::Bytes(bytes))
             }
-            Self::Repeat(Repeated { unit, times, before, after }) => {
-                Ok(Text::Bytes([before, unit.repeat(times), after].concat().into_bytes()))
+            Self::Repeat(repeated) => Ok(Text::Bytes(repeated.into_string().into_bytes())),
+            Self::Parts(parts) => {
+                let parts: Vec<_> = parts.into_iter().map(Self::into_bytes).collect::<Result<_, _>>()?;
+                Ok(Text::Bytes(parts.concat()))
             }
             Self::Error(Sentence { error }) => Ok(Text::Error(error)),
         }
@@ -83,5 +89,20 @@ impl Body {
             Text::Bytes(bytes) => Ok(bytes),
             Text::Error(_) => Err("`error` is a body of replies only".to_owned()),
         }
+    }
+
+    pub(crate) fn into_string(self) -> Result<String, String> {
+        String::from_utf8(self.into_bytes()?).map_err(|error| format!("expected text: {error}"))
+    }
+}
+
+impl Repeated {
+    fn into_string(self) -> String {
+        let Self { unit, times, number, before, after } = self;
+        let middle = match number {
+            None => unit.repeat(times),
+            Some(number) => (0..times).map(|time| unit.replace(&number, &time.to_string())).collect(),
+        };
+        [before, middle, after].concat()
     }
 }

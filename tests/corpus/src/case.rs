@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::body::Text;
+use crate::body::{Body, Text};
 use crate::error::Wrong;
 use crate::file;
+use crate::parameters::Parameters;
 
 /// The key of the standalone `OpenWhisk`'s guest: the token of every case that sets none.
 pub const GUEST: &str =
@@ -19,6 +20,9 @@ pub const GUEST: &str =
 
 /// The `user-agent` of a call: the filter's name and some version.
 pub(crate) const ANY_VERSION: &str = "openwhisk-filter/*";
+
+/// The headers of a call that tell Envoy when to try again, and how often. Envoy keeps them to itself.
+pub(crate) const RETRY_HEADERS: [&str; 2] = ["x-envoy-retry-on", "x-envoy-max-retries"];
 
 /// One exchange, and what it must look like.
 #[derive(Clone, Debug)]
@@ -70,7 +74,7 @@ pub struct Request {
     /// The path and query.
     pub path: String,
     /// The headers, without `host` and those of the body's length.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -85,7 +89,16 @@ pub struct ExpectedCall {
     /// All headers, with lower-case names.
     pub headers: BTreeMap<String, Vec<String>>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: ExpectedBody,
+}
+
+/// The body that `OpenWhisk` must receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedBody {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A JSON object with these fields, in whatever order and spelling.
+    Parameters(Parameters),
 }
 
 /// What `OpenWhisk` answers.
@@ -165,7 +178,14 @@ impl Case {
     /// The id of the request, which is the `code` of gateway errors.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        self.request.headers.iter().find(|(name, _)| name == "x-request-id").map_or("", |(_, value)| value)
+        self.request.id()
+    }
+}
+
+impl Request {
+    pub(crate) fn id(&self) -> &str {
+        let header = self.headers.iter().find(|(name, _)| name == "x-request-id");
+        header.and_then(|(_, value)| str::from_utf8(value).ok()).unwrap_or_default()
     }
 }
 
@@ -245,13 +265,18 @@ fn config(name: &str, attributes: Map<String, Value>) -> Map<String, Value> {
 }
 
 fn request(name: &str, file: file::Request) -> Result<Request, String> {
-    let mut headers = lines(file.headers);
+    let mut headers = Vec::new();
+    for (name, values) in file.headers {
+        for value in values.into_vec() {
+            headers.push((name.to_ascii_lowercase(), value.into_bytes()?));
+        }
+    }
     if !headers.iter().any(|(name, _)| name == "x-request-id") {
-        headers.push(("x-request-id".to_owned(), format!("golden-{name}")));
+        headers.push(("x-request-id".to_owned(), format!("golden-{name}").into_bytes()));
     }
     Ok(Request {
         method: file.method.unwrap_or_else(|| "GET".to_owned()),
-        path: file.path.unwrap_or_else(|| "/hello".to_owned()),
+        path: file.path.map_or_else(|| Ok("/hello".to_owned()), Body::into_string)?,
         headers,
         body: file.body.into_bytes()?,
     })
@@ -260,18 +285,23 @@ fn request(name: &str, file: file::Request) -> Result<Request, String> {
 /// The usual call, with what a case says about it on top.
 fn expected_call(file: file::SomeCall, config: &Map<String, Value>, request: &Request) -> Result<ExpectedCall, String> {
     let attribute = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
-    let request_id = request.headers.iter().find(|(name, _)| name == "x-request-id");
+    let asks_for_metadata = attribute("mode") == "metadata" || config.get("result") == Some(&Value::Bool(false));
     let mut headers: BTreeMap<String, Vec<String>> = [
         ("accept", "application/json".to_owned()),
         ("authorization", format!("Basic {}", STANDARD.encode(attribute("service_token")))),
         ("content-type", "application/json".to_owned()),
         ("host", attribute("api_host").split('/').nth(2).unwrap_or_default().to_owned()),
         ("user-agent", ANY_VERSION.to_owned()),
-        ("x-request-id", request_id.map(|(_, value)| value.clone()).unwrap_or_default()),
+        ("x-request-id", request.id().to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), vec![value]))
     .collect();
+    if let Some(retries) = config.get("retries").and_then(Value::as_u64).filter(|retries| *retries > 0) {
+        let [on, most] = RETRY_HEADERS;
+        headers.insert(on.to_owned(), vec!["connect-failure,refused-stream,reset-before-request".to_owned()]);
+        headers.insert(most.to_owned(), vec![retries.to_string()]);
+    }
     for (name, values) in file.headers {
         let name = name.to_ascii_lowercase();
         match values {
@@ -282,13 +312,32 @@ fn expected_call(file: file::SomeCall, config: &Map<String, Value>, request: &Re
     let timeout = config.get("timeout").map_or_else(|| "60000".to_owned(), Value::to_string);
     let usual_path = || {
         let action = attribute("action");
-        format!("/api/v1/namespaces/guest/actions/{action}?blocking=true&result=true&timeout={timeout}")
+        let query = match attribute("mode") {
+            _ if asks_for_metadata => String::new(),
+            "async" => "?blocking=false".to_owned(),
+            "activation" => format!("?blocking=true&result=false&timeout={timeout}"),
+            _ => format!("?blocking=true&result=true&timeout={timeout}"),
+        };
+        format!("/api/v1/namespaces/guest/actions/{action}{query}")
+    };
+    let usual_method = if asks_for_metadata { "GET" } else { "POST" };
+    let body = match file.body {
+        Some(file::CallBody::Bytes(body)) => ExpectedBody::Bytes(body.into_bytes()?),
+        Some(file::CallBody::Parameters(file)) => ExpectedBody::Parameters(Parameters::new(file.parameters, request)?),
+        None if asks_for_metadata => ExpectedBody::Bytes(Vec::new()),
+        None if attribute("parameters") == "http" => {
+            if !request.body.is_empty() {
+                return Err("`call` does not say what becomes of the body of the request".to_owned());
+            }
+            ExpectedBody::Parameters(Parameters::new(file::Parameters::Object(Map::new()), request)?)
+        }
+        None => ExpectedBody::Bytes(request.body.clone()),
     };
     Ok(ExpectedCall {
-        method: file.method.unwrap_or_else(|| "POST".to_owned()),
+        method: file.method.unwrap_or_else(|| usual_method.to_owned()),
         path: file.path.unwrap_or_else(usual_path),
         headers,
-        body: file.body.map_or_else(|| Ok(request.body.clone()), crate::body::Body::into_bytes)?,
+        body,
     })
 }
 
@@ -338,6 +387,35 @@ mod tests {
     }
 
     #[test]
+    fn the_usual_call_follows_the_attributes() {
+        let cases = [
+            ("{timeout: 5}", "POST", "?blocking=true&result=true&timeout=5"),
+            ("{mode: result, on_timeout: accept}", "POST", "?blocking=true&result=true&timeout=60000"),
+            ("{mode: activation, timeout: 5}", "POST", "?blocking=true&result=false&timeout=5"),
+            ("{mode: async, timeout: 5}", "POST", "?blocking=false"),
+            ("{mode: metadata}", "GET", ""),
+            ("{result: false}", "GET", ""),
+        ];
+        for (config, method, query) in cases {
+            let text = format!(
+                "about: x\nconfig: {config}\nrequest: {{body: raw}}\ncall: {{}}\nanswer: {{status: 200}}\nreply: {{status: 200}}"
+            );
+            let call = parsed(&text).expect(config).call.expect("a call");
+            assert_eq!(call.method, method, "{config}");
+            assert_eq!(call.path, format!("/api/v1/namespaces/guest/actions/the-name{query}"), "{config}");
+            let body = if method == "GET" { &b""[..] } else { b"raw" };
+            assert_eq!(call.body, ExpectedBody::Bytes(body.to_vec()), "{config}");
+            assert!(!call.headers.contains_key("x-envoy-max-retries"), "{config}");
+        }
+        let text = "about: x\nconfig: {retries: 2}\ncall: {}\nanswer: {status: 200}\nreply: {status: 200}";
+        let call = parsed(text).expect("a case").call.expect("a call");
+        assert_eq!(call.headers["x-envoy-max-retries"], ["2"]);
+        assert_eq!(call.headers["x-envoy-retry-on"], ["connect-failure,refused-stream,reset-before-request"]);
+        let none = parsed(&text.replace("retries: 2", "retries: 0")).expect("a case").call.expect("a call");
+        assert!(!none.headers.contains_key("x-envoy-max-retries") && !none.headers.contains_key("x-envoy-retry-on"));
+    }
+
+    #[test]
     fn what_is_no_case_is_told() {
         let cases = [
             ("", "end of input"),
@@ -348,6 +426,25 @@ mod tests {
             ("about: x\ncall: none\nreply: {status: 200, body: {base64: '%'}}", "not base64"),
             ("about: x\ncall: none\nreply: {status: 200, body: {times: 1}}", "expected a string, {base64"),
             ("about: x\ncall: none\nreply: {status: 200}\nrequest: {body: {error: x}}", "replies only"),
+            ("about: x\ncall: none\nreply: {status: 200}\nrequest: {path: {base64: '/w=='}}", "expected text"),
+            ("about: x\ncall: none\nreply: {status: 200}\nrequest: {headers: {a: 1}}", "quote numbers"),
+            ("about: x\ncall: {body: {parameters: 1}}\nreply: {status: 200}", "expected"),
+            (
+                "about: x\ncall: {body: {parameters: '[]'}}\nanswer: {status: 200}\nreply: {status: 200}",
+                "no JSON object",
+            ),
+            (
+                "about: x\ncall: {body: {parameters: {__ow_headers: x}}}\nanswer: {status: 200}\nreply: {status: 200}",
+                "an object",
+            ),
+            (
+                "about: x\ncall: {body: {parameters: {a: {json: 1}}}}\nanswer: {status: 200}\nreply: {status: 200}",
+                "expected a string",
+            ),
+            (
+                "about: x\nconfig: {parameters: http}\nrequest: {body: raw}\ncall: {}\nanswer: {status: 200}\nreply: {status: 200}",
+                "what becomes of the body",
+            ),
             ("about: x\ncall: none\nanswer: {status: 200}\nreply: {status: 200}", "`call` is none"),
             ("about: x\ncall: {}\nreply: {status: 200}", "`answer` is missing"),
             ("about: x\ncall: {}\nanswer: {fault: tired}\nreply: {status: 200}", "expected {status"),
@@ -367,10 +464,22 @@ mod tests {
             ("x", &b"x"[..]),
             ("{base64: '/w=='}", b"\xff"),
             ("{repeat: ab, times: 2, before: '<', after: '>'}", b"<abab>"),
+            ("{repeat: 'a#=#&', times: 3, number: '#'}", b"a0=0&a1=1&a2=2&"),
+            ("[{repeat: '[', times: 2}, x, {base64: '/w=='}]", b"[[x\xff"),
         ];
         for (body, expected) in cases {
             let case = parsed(&format!("about: x\ncall: none\nreply: {{status: 200, body: {body}}}")).expect(body);
             assert_eq!(case.reply.body, Text::Bytes(expected.to_vec()), "{body}");
         }
+    }
+
+    #[test]
+    fn a_request_may_be_long_and_need_not_be_text() {
+        let text = "about: x\ncall: none\nreply: {status: 200}\nrequest: {path: {repeat: a, times: 3, before: /}, headers: {B: [{base64: '/w=='}, c]}}";
+        let request = parsed(text).expect("a case").request;
+        assert_eq!(request.path, "/aaa");
+        let expected = [("b", &b"\xff"[..]), ("b", b"c"), ("x-request-id", b"golden-the-name")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        assert_eq!(request.headers, expected);
     }
 }

@@ -6,26 +6,32 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::body::Text;
-use crate::case::{ANY_VERSION, Case, Driver, ExpectedReply};
+use crate::case::{ANY_VERSION, Case, Driver, ExpectedBody, ExpectedReply, RETRY_HEADERS};
 
 /// Headers as they came: names in any case, values as bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
 
+/// The header with the id of the activation.
+const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
+
 /// How many bytes of a body a difference shows.
 const SHOWN: usize = 200;
 
-/// Headers that a driver adds to what the filter sends: none in the core itself, so that there each one counts.
+/// Headers that a driver adds to messages of each kind: none in the core itself, so that there each one
+/// counts.
 struct Added {
-    to_calls: &'static [&'static str],
-    to_replies: &'static [&'static str],
+    requests: &'static [&'static str],
+    calls: &'static [&'static str],
+    replies: &'static [&'static str],
 }
 
 fn added_by(driver: Driver) -> Added {
     match driver {
-        Driver::Native | Driver::AbiEnvoy | Driver::AbiApisix => Added { to_calls: &[], to_replies: &[] },
+        Driver::Native | Driver::AbiEnvoy | Driver::AbiApisix => Added { requests: &[], calls: &[], replies: &[] },
         Driver::Envoy | Driver::OpenWhisk => Added {
-            to_calls: &["x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "content-length"],
-            to_replies: &["date", "server", "content-length", "connection"],
+            requests: &["x-forwarded-proto"],
+            calls: &["x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "content-length"],
+            replies: &["date", "server", "content-length", "connection"],
         },
     }
 }
@@ -83,13 +89,18 @@ impl Case {
             (Some(expected), [got]) => {
                 compare(&mut lines, "method of the call", &expected.method, &got.method);
                 compare(&mut lines, "path of the call", &expected.path, &got.path);
-                compare_headers(
-                    &mut lines,
-                    "call",
-                    &expected.headers,
-                    &by_name(&got.headers, added_by(driver).to_calls),
-                );
-                compare_bytes(&mut lines, "call", &expected.body, &got.body);
+                let added = added_by(driver);
+                let mut headers = expected.headers.clone();
+                if !matches!(driver, Driver::Native | Driver::AbiEnvoy) {
+                    headers.retain(|name, _| !RETRY_HEADERS.contains(&name.as_str()));
+                }
+                compare_headers(&mut lines, "call", &headers, &by_name(&got.headers, added.calls));
+                match &expected.body {
+                    ExpectedBody::Bytes(expected) => compare_bytes(&mut lines, "call", expected, &got.body),
+                    ExpectedBody::Parameters(expected) => {
+                        lines.extend(expected.differences(&got.body, added.requests));
+                    }
+                }
             }
             (expected, got) => {
                 compare(&mut lines, "number of calls", &usize::from(expected.is_some()), &got.len());
@@ -98,7 +109,8 @@ impl Case {
         self.verdict(lines)
     }
 
-    /// Compares the reply. With the local `OpenWhisk` any activation id will do.
+    /// Compares the reply. With the local `OpenWhisk` any activation id will do, if it is the same
+    /// one everywhere.
     ///
     /// # Errors
     /// The [`Difference`] if it is not what the case says.
@@ -107,19 +119,35 @@ impl Case {
         let reply = self.reply_on_apisix.as_ref().filter(|_| driver == Driver::AbiApisix).unwrap_or(&self.reply);
         let ExpectedReply { status, headers: expected, body } = reply;
         compare(&mut lines, "status of the reply", status, &got.status);
-        let mut headers = by_name(&got.headers, added_by(driver).to_replies);
+        let headers = by_name(&got.headers, added_by(driver).replies);
+        let mut expected = expected.clone();
+        let listed = match expected.get(ACTIVATION_ID).map(Vec::as_slice) {
+            Some([id]) => Some(id.clone()),
+            _ => None,
+        };
+        let mut id = listed.clone();
         if driver == Driver::OpenWhisk
-            && let Some(id) = headers.get_mut("x-openwhisk-activation-id")
-            && let Some(expected) = expected.get("x-openwhisk-activation-id")
-            && id.iter().all(|id| id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            && id.is_some()
+            && let Some([received]) = headers.get(ACTIVATION_ID).map(Vec::as_slice)
+            && received.len() == 32
+            && received.bytes().all(|digit| digit.is_ascii_hexdigit())
         {
-            id.clone_from(expected);
+            id = Some(received.clone());
+            expected.insert(ACTIVATION_ID.to_owned(), vec![received.clone()]);
         }
-        compare_headers(&mut lines, "reply", expected, &headers);
+        compare_headers(&mut lines, "reply", &expected, &headers);
         match body {
-            Text::Bytes(expected) => compare_bytes(&mut lines, "reply", expected, &got.body),
+            Text::Bytes(bytes) => match (listed, id, str::from_utf8(bytes)) {
+                (Some(listed), Some(id), Ok(text)) if listed != id => {
+                    compare_bytes(&mut lines, "reply", text.replace(&listed, &id).as_bytes(), &got.body);
+                }
+                _ => compare_bytes(&mut lines, "reply", bytes, &got.body),
+            },
             Text::Error(sentence) => {
-                let expected = json!({ "error": sentence, "code": self.request_id() });
+                let mut expected = json!({ "error": sentence, "code": self.request_id() });
+                if let (Some(id), Some(fields)) = (id, expected.as_object_mut()) {
+                    fields.insert("activationId".to_owned(), json!(id));
+                }
                 if serde_json::from_slice::<Value>(&got.body).ok().as_ref() != Some(&expected) {
                     compare_bytes(&mut lines, "reply", expected.to_string().as_bytes(), &got.body);
                 }
@@ -198,6 +226,7 @@ fn compare_bytes(lines: &mut Vec<String>, of: &str, expected: &[u8], got: &[u8])
 mod tests {
     use super::*;
     use crate::case::{ExpectedCall, GUEST, Request};
+    use crate::parameters::Parameters;
 
     fn case() -> Case {
         let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), vec![value.to_owned()])]);
@@ -209,14 +238,14 @@ mod tests {
             request: Request {
                 method: "GET".to_owned(),
                 path: "/hello".to_owned(),
-                headers: vec![("x-request-id".to_owned(), "7".to_owned())],
+                headers: vec![("x-request-id".to_owned(), b"7".to_vec())],
                 body: Vec::new(),
             },
             call: Some(ExpectedCall {
                 method: "POST".to_owned(),
                 path: "/a".to_owned(),
                 headers: one("user-agent", "openwhisk-filter/*"),
-                body: b"{}".to_vec(),
+                body: ExpectedBody::Bytes(b"{}".to_vec()),
             }),
             answer: None,
             reply: ExpectedReply {
@@ -256,10 +285,108 @@ mod tests {
                 ("server", "envoy"),
                 ("date", "now"),
             ]),
-            body: br#"{"code": "7", "error": "why"}"#.to_vec(),
+            body: br#"{"code": "7", "error": "why", "activationId": "0123456789abcdef0123456789abcdef"}"#.to_vec(),
         };
         assert_eq!(case().compare_reply(&reply, Driver::OpenWhisk), Ok(()));
         assert!(case().compare_reply(&reply, Driver::Envoy).is_err());
+    }
+
+    #[test]
+    fn an_error_about_an_activation_tells_its_id_twice() {
+        let reply = |id: &str, body: &str| Reply {
+            status: 502,
+            headers: headers(&[("x-openwhisk-activation-id", id)]),
+            body: body.as_bytes().to_vec(),
+        };
+        let id = "0123456789abcdef0123456789abcdef";
+        let told = r#"{"error":"why","code":"7","activationId":"0"}"#;
+        let cases = [
+            (Driver::Native, "0", told, true),
+            (Driver::Native, "0", r#"{"error":"why","code":"7"}"#, false),
+            (Driver::Native, "0", r#"{"error":"why","code":"7","activationId":"1"}"#, false),
+            (Driver::OpenWhisk, id, &format!(r#"{{"error":"why","code":"7","activationId":"{id}"}}"#), true),
+            (Driver::OpenWhisk, id, r#"{"error":"why","code":"7","activationId":"0"}"#, false),
+            (Driver::OpenWhisk, "1", r#"{"error":"why","code":"7","activationId":"1"}"#, false),
+        ];
+        for (driver, id, body, fits) in cases {
+            let compared = case().compare_reply(&reply(id, body), driver);
+            assert_eq!(compared.is_ok(), fits, "{driver:?} {id} {body}: {compared:?}");
+        }
+        let mut without = case();
+        without.reply.headers.clear();
+        for (body, fits) in [(r#"{"error":"why","code":"7"}"#, true), (told, false)] {
+            let reply = Reply { headers: Headers::new(), ..reply("", body) };
+            assert_eq!(without.compare_reply(&reply, Driver::Native).is_ok(), fits, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_id_in_a_body_is_that_of_the_header() {
+        let mut case = case();
+        case.reply.body = Text::Bytes(b"{\"activationId\":\"0\"}".to_vec());
+        let id = "0123456789abcdef0123456789abcdef";
+        for (driver, body, fits) in [
+            (Driver::OpenWhisk, format!("{{\"activationId\":\"{id}\"}}"), true),
+            (Driver::OpenWhisk, "{\"activationId\":\"0\"}".to_owned(), false),
+            (Driver::Envoy, format!("{{\"activationId\":\"{id}\"}}"), false),
+        ] {
+            let headers = headers(&[("x-openwhisk-activation-id", id)]);
+            let compared = case.compare_reply(&Reply { status: 502, headers, body: body.clone().into() }, driver);
+            assert_eq!(compared.is_ok(), fits, "{driver:?} {body}: {compared:?}");
+        }
+    }
+
+    #[test]
+    fn headers_about_retries_are_seen_before_envoy_takes_them() {
+        let mut case = case();
+        let call = case.call.as_mut().expect("a call");
+        call.headers.insert(RETRY_HEADERS[1].to_owned(), vec!["2".to_owned()]);
+        let bare = [("user-agent", "openwhisk-filter/1")];
+        let with = [bare[0], (RETRY_HEADERS[1], "2")];
+        for driver in [Driver::Native, Driver::AbiEnvoy, Driver::AbiApisix, Driver::Envoy] {
+            let call = |all| Call {
+                method: "POST".to_owned(),
+                path: "/a".to_owned(),
+                headers: headers(all),
+                body: b"{}".to_vec(),
+            };
+            let seen = matches!(driver, Driver::Native | Driver::AbiEnvoy);
+            assert_eq!(case.compare_calls(&[call(&with)], driver).is_ok(), seen, "{driver:?}");
+            assert_eq!(case.compare_calls(&[call(&bare)], driver).is_ok(), !seen, "{driver:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_envoy_gives_to_a_request_count_where_they_are_listed() {
+        let request = Request { method: "GET".to_owned(), path: "/".to_owned(), headers: Vec::new(), body: Vec::new() };
+        let call = |proto: &str| {
+            Call {
+            method: "POST".to_owned(),
+            path: "/a".to_owned(),
+            headers: headers(&[("user-agent", "openwhisk-filter/1")]),
+            body: format!(
+                r#"{{"__ow_method":"get","__ow_path":"/","__ow_query":"","__ow_headers":{{"host":"gateway.example","x-request-id":""{proto}}}}}"#
+            )
+            .into(),
+        }
+        };
+        let http = r#","x-forwarded-proto":"http""#;
+        for (listed, driver, proto, fits) in [
+            (json!({}), Driver::Envoy, http, true),
+            (json!({}), Driver::Envoy, "", true),
+            (json!({}), Driver::Envoy, r#","x-forwarded-for":"10.0.0.1""#, false),
+            (json!({}), Driver::Native, http, false),
+            (json!({"x-forwarded-proto": "http"}), Driver::Envoy, http, true),
+            (json!({"x-forwarded-proto": "https"}), Driver::Envoy, http, false),
+            (json!({"x-forwarded-proto": "http"}), Driver::Envoy, "", false),
+        ] {
+            let given = json!({ "__ow_headers": listed }).as_object().cloned().unwrap_or_default();
+            let given = Parameters::new(crate::file::Parameters::Object(given), &request).expect("parameters");
+            let mut case = case();
+            case.call.as_mut().expect("a call").body = ExpectedBody::Parameters(given);
+            let compared = case.compare_calls(&[call(proto)], driver);
+            assert_eq!(compared.is_ok(), fits, "{driver:?} {listed} {proto}: {compared:?}");
+        }
     }
 
     #[test]
@@ -281,6 +408,6 @@ mod tests {
         assert!(text.contains("number of calls: expected 1, got 0"), "{text}");
         let text = case().compare_reply(&Reply::default(), Driver::Native).expect_err("differs").to_string();
         assert!(text.contains("status of the reply: expected 502, got 0"), "{text}");
-        assert!(text.contains(r#"expected "{\"code\":\"7\",\"error\":\"why\"}""#), "{text}");
+        assert!(text.contains(r#"expected "{\"activationId\":\"0\",\"code\":\"7\",\"error\":\"why\"}""#), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::body::Body;
+use crate::body::{Base64, Body};
 use crate::case::{Driver, Fault};
 
 /// One case.
@@ -32,9 +32,9 @@ pub struct File {
 #[serde(deny_unknown_fields)]
 pub struct Request {
     pub method: Option<String>,
-    pub path: Option<String>,
+    pub path: Option<Body>,
     #[serde(default)]
-    pub headers: BTreeMap<String, Values>,
+    pub headers: BTreeMap<String, Values<Line>>,
     #[serde(default)]
     pub body: Body,
 }
@@ -62,7 +62,30 @@ pub struct SomeCall {
     pub path: Option<String>,
     #[serde(default)]
     pub headers: BTreeMap<String, Option<Values>>,
-    pub body: Option<Body>,
+    pub body: Option<CallBody>,
+}
+
+/// The body that `OpenWhisk` receives.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a body, or {parameters: …} with an object or the text of one")]
+pub enum CallBody {
+    Parameters(CallParameters),
+    Bytes(Body),
+}
+
+/// The parameters of the action, however they are written down in the call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallParameters {
+    pub parameters: Parameters,
+}
+
+/// An object as it is, or the JSON text of a long one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected an object, or the text of one")]
+pub enum Parameters {
+    Object(Map<String, Value>),
+    Text(Body),
 }
 
 /// What `OpenWhisk` answers.
@@ -105,16 +128,33 @@ pub struct Reply {
 /// One header: a value, or a line for each of several.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a string (quote numbers and booleans) or a list of strings")]
-pub enum Values {
-    One(String),
-    Many(Vec<String>),
+pub enum Values<T = String> {
+    One(T),
+    Many(Vec<T>),
 }
 
-impl Values {
-    pub fn into_vec(self) -> Vec<String> {
+impl<T> Values<T> {
+    pub fn into_vec(self) -> Vec<T> {
         match self {
             Self::One(value) => vec![value],
             Self::Many(values) => values,
+        }
+    }
+}
+
+/// A value of a header that need not be text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a string (quote numbers and booleans) or {base64: …}")]
+pub enum Line {
+    Text(String),
+    Base64(Base64),
+}
+
+impl Line {
+    pub fn into_bytes(self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Text(text) => Ok(text.into_bytes()),
+            Self::Base64(base64) => Body::Base64(base64).into_bytes(),
         }
     }
 }

@@ -10,11 +10,13 @@ mod comparison;
 mod configuration;
 mod error;
 mod file;
+mod parameters;
 mod tally;
 
 pub use body::{Body, Text};
-pub use case::{Answer, Case, Driver, ExpectedCall, ExpectedReply, Fault, GUEST, Request, cases};
+pub use case::{Answer, Case, Driver, ExpectedBody, ExpectedCall, ExpectedReply, Fault, GUEST, Request, cases};
 pub use comparison::{Call, Difference, Headers, Reply};
 pub use configuration::{Configuration, configurations};
 pub use error::Wrong;
+pub use parameters::Parameters;
 pub use tally::Tally;

@@ -1,0 +1,69 @@
+//! The kind of content behind a `content-type`, for bodies in JSON: text as it is, anything else in base64.
+
+/// What a body with some content type is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaType {
+    /// `application/json` or `…+json`.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// Any other text.
+    Text,
+    /// Anything else.
+    Binary,
+}
+
+impl MediaType {
+    /// The kind that a `content-type` names. Text is `text/*`, XML, JavaScript, and whatever names a charset.
+    ///
+    /// Source: apache/openwhisk `core/controller/WebActions.scala`, `isJsonFamily`; RFC 6838 section 4.2.8 (`+xml`).
+    #[must_use]
+    pub fn of(content_type: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(content_type).to_ascii_lowercase();
+        let mut parts = text.split(';').map(str::trim);
+        match parts.next().unwrap_or_default() {
+            "application/json" => Self::Json,
+            "application/x-www-form-urlencoded" => Self::Form,
+            "application/xml" | "application/javascript" | "application/x-javascript" | "application/ecmascript" => {
+                Self::Text
+            }
+            other if other.ends_with("+json") => Self::Json,
+            other if other.starts_with("text/") || other.ends_with("+xml") => Self::Text,
+            _ if parts.any(|parameter| parameter.starts_with("charset=")) => Self::Text,
+            _ => Self::Binary,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_depends_on_type_and_charset() {
+        let cases = [
+            ("application/json", MediaType::Json),
+            ("Application/JSON; charset=utf-8", MediaType::Json),
+            ("application/problem+json;a=b", MediaType::Json),
+            ("application/jsonl", MediaType::Binary),
+            ("application/x-www-form-urlencoded", MediaType::Form),
+            ("application/x-www-form-urlencoded ;charset=UTF-8", MediaType::Form),
+            ("text/plain", MediaType::Text),
+            ("TEXT/Anything", MediaType::Text),
+            ("application/xml", MediaType::Text),
+            ("image/svg+xml", MediaType::Text),
+            ("application/javascript", MediaType::Text),
+            ("a/b; Charset=utf-8", MediaType::Text),
+            ("a/b; q=1; charset=x", MediaType::Text),
+            ("a/b; mycharset=x", MediaType::Binary),
+            ("application/octet-stream", MediaType::Binary),
+            ("multipart/form-data; boundary=x", MediaType::Binary),
+            ("json", MediaType::Binary),
+            ("", MediaType::Binary),
+        ];
+        for (content_type, expected) in cases {
+            assert_eq!(MediaType::of(content_type.as_bytes()), expected, "{content_type:?}");
+        }
+        assert_eq!(MediaType::of(b"text/\xff"), MediaType::Text);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a request is sent to, prepared once for each route.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::call::CallTemplate;
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::proxy::Proxy;
+use crate::settings::Settings;
+
+/// What all requests with the same settings share on one worker.
+#[derive(Debug)]
+pub struct Target {
+    settings: Settings,
+    template: Rc<CallTemplate>,
+    connections: Rc<Connections>,
+}
+
+impl Target {
+    fn new(settings: Settings, connections: Rc<Connections>) -> Self {
+        let template = Rc::new(CallTemplate::new(&settings));
+        Self { settings, template, connections }
+    }
+
+    /// How a request is served.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What all calls share.
+    #[must_use]
+    pub const fn template(&self) -> &Rc<CallTemplate> {
+        &self.template
+    }
+
+    /// The connections of the calls.
+    #[must_use]
+    pub const fn connections(&self) -> &Rc<Connections> {
+        &self.connections
+    }
+}
+
+/// The targets of a configuration on one worker.
+#[derive(Debug)]
+pub enum Targets {
+    /// One for every request.
+    Every(Rc<Target>),
+    /// One for each route, by its name.
+    Routes(BTreeMap<Vec<u8>, Rc<Target>>),
+}
+
+/// What happens with a request.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// It is served by this target.
+    Serve(Rc<Target>),
+    /// It is not for the filter.
+    Pass,
+    /// It cannot be told whether it is for the filter.
+    Unknown,
+}
+
+impl Targets {
+    /// Prepares the calls of a configuration. Routes to the same upstream share its connections.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        match config {
+            Config::Every(settings) => {
+                let connections = Rc::new(Connections::new(settings.keepalive()));
+                Self::Every(Rc::new(Target::new(*settings, connections)))
+            }
+            Config::Routes(routes) => {
+                let mut upstreams: BTreeMap<String, Rc<Connections>> = BTreeMap::new();
+                let target = |(name, settings): (String, Settings)| {
+                    let upstream = upstreams.entry(settings.upstream().to_owned());
+                    let connections = upstream.or_insert_with(|| Rc::new(Connections::new(settings.keepalive())));
+                    (name.into_bytes(), Rc::new(Target::new(settings, Rc::clone(connections))))
+                };
+                Self::Routes(routes.into_iter().map(target).collect())
+            }
+        }
+    }
+
+    /// Finds the target of a request. `read_route` gives the name of its route, if it has one.
+    ///
+    /// Source: Envoy's attribute `xds.route_name`, which APISIX has not: there a plugin belongs to a route anyway.
+    pub fn choose(&self, proxy: Proxy, read_route: impl FnOnce() -> Option<Vec<u8>>) -> Choice {
+        match (self, proxy) {
+            (Self::Every(target), _) => Choice::Serve(Rc::clone(target)),
+            (Self::Routes(_), Proxy::Apisix) => Choice::Unknown,
+            (Self::Routes(routes), Proxy::Envoy) => {
+                let target = read_route().and_then(|name| routes.get(&name));
+                target.map_or(Choice::Pass, |target| Choice::Serve(Rc::clone(target)))
+            }
+        }
+    }
+
+    /// What is configured and has no effect on a proxy: a sentence for each attribute.
+    #[must_use]
+    pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
+        match self {
+            Self::Every(target) => target.settings.without_effect_on(proxy),
+            Self::Routes(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(json: &str) -> Targets {
+        Targets::new(Config::from_json(json.as_bytes(), &|_| None).expect(json))
+    }
+
+    fn chosen(targets: &Targets, proxy: Proxy, route: Option<&str>) -> String {
+        match targets.choose(proxy, || route.map(|name| name.as_bytes().to_vec())) {
+            Choice::Serve(target) => target.settings().action().to_string(),
+            Choice::Pass => "pass".to_owned(),
+            Choice::Unknown => "unknown".to_owned(),
+        }
+    }
+
+    const BASE: &str = r#""api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a""#;
+
+    #[test]
+    fn the_route_decides_where_there_are_routes() {
+        let routes = targets(&format!(r#"{{{BASE}, "routes": {{"x": {{"action": "b"}}, "ü.y": {{}}}}}}"#));
+        let every = targets(&format!("{{{BASE}}}"));
+        let none = targets(r#"{"routes": {}}"#);
+        let cases = [
+            (&every, Proxy::Envoy, Some("x"), "n/a"),
+            (&every, Proxy::Envoy, None, "n/a"),
+            (&every, Proxy::Apisix, None, "n/a"),
+            (&routes, Proxy::Envoy, Some("x"), "n/b"),
+            (&routes, Proxy::Envoy, Some("ü.y"), "n/a"),
+            (&routes, Proxy::Envoy, Some("X"), "pass"),
+            (&routes, Proxy::Envoy, Some(""), "pass"),
+            (&routes, Proxy::Envoy, None, "pass"),
+            (&routes, Proxy::Apisix, Some("x"), "unknown"),
+            (&none, Proxy::Envoy, Some("x"), "pass"),
+        ];
+        for (targets, proxy, route, expected) in cases {
+            assert_eq!(chosen(targets, proxy, route), expected, "{route:?} on {proxy:?}");
+        }
+    }
+
+    #[test]
+    fn routes_to_the_same_upstream_share_its_connections() {
+        let routes = r#""x": {}, "y": {"action": "b"}, "z": {"upstream": "other"}"#;
+        let Targets::Routes(targets) = targets(&format!(r#"{{{BASE}, "routes": {{{routes}}}}}"#)) else {
+            panic!("there are routes");
+        };
+        let connections = |name: &str| targets[name.as_bytes()].connections();
+        assert!(Rc::ptr_eq(connections("x"), connections("y")));
+        assert!(!Rc::ptr_eq(connections("x"), connections("z")));
+    }
+}

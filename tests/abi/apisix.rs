@@ -1,0 +1,128 @@
+//! What is different on APISIX.
+
+use std::time::Duration;
+
+use crate::{
+    Answer, CONFIGURATION, Failure, Filter, Host, Level, Personality, Request, Setup, Upstreams, check_good, host,
+};
+
+pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
+    [
+        ("what_has_no_effect_is_warned_of_once", warnings as fn()),
+        ("an_announced_body_that_is_too_large_is_refused", too_large),
+        ("a_call_without_answer_is_told_by_its_time", silence),
+        ("a_call_that_the_host_refuses_is_503", refused),
+        ("a_wrong_configuration_is_told_and_tried_again", misconfigured),
+        ("a_client_that_went_away_harms_nobody", disconnect),
+        ("routes_are_refused_at_each_request", routes),
+        ("the_whole_request_reaches_the_action_as_far_as_the_host_shows_it", whole_request),
+    ]
+    .into_iter()
+}
+
+fn apisix(attributes: &str) -> Host {
+    host(Personality::Apisix, attributes)
+}
+
+fn get() -> Request {
+    Request::new("GET", "/hello")
+}
+
+fn warnings() {
+    let mut host = apisix(r#", "ssl_verify": false, "keepalive_timeout": 60000, "retries": 1"#);
+    check_good(&mut host);
+    check_good(&mut host);
+    let warned: Vec<_> = host.log().iter().filter(|line| line.level == Level::Warn).map(|line| &line.text).collect();
+    assert_eq!(warned.len(), 3, "{warned:?}");
+    assert!(warned[0].contains("`ssl_verify` is false, which has no effect on apisix"), "{warned:?}");
+    assert!(warned[1].contains("`retries` has no effect on apisix"), "{warned:?}");
+    assert!(warned[2].contains("`keepalive_timeout` has no effect on apisix"), "{warned:?}");
+
+    let mut host = apisix(r#", "ssl_verify": true"#);
+    check_good(&mut host);
+    assert!(host.log().is_empty(), "{:?}", host.log());
+}
+
+fn too_large() {
+    let mut host = apisix(r#", "max_req_body_size": 1000"#);
+    // Behind more headers than the host puts into a map.
+    let request = (0..100).fold(get(), |request, n| request.header(format!("x-{n}"), "v"));
+    let announced = host.send(request.header("content-length", "1001"));
+    assert_eq!(host.reply(announced).status, 413);
+    let sent = host.send(get().body(vec![b'x'; 1001]));
+    assert_eq!(host.reply(sent).status, 413);
+    check_good(&mut host);
+}
+
+fn silence() {
+    for (elapsed, failure, status) in
+        [(0, Failure::Unreachable, 503), (500, Failure::BrokenOff, 503), (1000, Failure::DeadlinePassed, 504)]
+    {
+        let mut host = apisix("");
+        let id = host.send(get());
+        if failure != Failure::DeadlinePassed {
+            host.advance_clock(Duration::from_millis(elapsed));
+        }
+        host.fail(id, failure);
+        assert_eq!(host.reply(id).status, status, "after {elapsed} ms");
+        check_good(&mut host);
+    }
+}
+
+fn refused() {
+    let mut host = Setup::new(Personality::Apisix).upstreams(Upstreams::Available).load(&Filter::built());
+    host.configure(format!(r#"{{{CONFIGURATION}, "upstream": "http://127.0.0.1:3233"}}"#)).expect("valid");
+    let id = host.send(get());
+    assert_eq!(host.reply(id).status, 503);
+    assert!(host.log().iter().any(|line| line.text.contains("on APISIX be host:port")), "{:?}", host.log());
+}
+
+fn misconfigured() {
+    let mut host = Setup::new(Personality::Apisix).load(&Filter::built());
+    // Not before the first request.
+    host.configure(format!(r#"{{{CONFIGURATION}, "timeuot": 1}}"#)).expect("not looked at yet");
+    for requests in 1..=2 {
+        let id = host.send(get());
+        assert_eq!(host.reply(id).status, 503);
+        let told = host.log().iter().filter(|line| line.text.contains("unknown attribute `timeuot`")).count();
+        assert_eq!(told, requests, "{:?}", host.log());
+    }
+}
+
+fn disconnect() {
+    let mut host = apisix("");
+    let id = host.send(get());
+    host.disconnect(id);
+    check_good(&mut host);
+    host.answer(id, Answer::new(200).body("{}"));
+    check_good(&mut host);
+}
+
+fn routes() {
+    let mut host = apisix(r#", "routes": {"hello": {}}"#);
+    for _ in 0..2 {
+        let id = host.send(get().property(&["route_name"], "hello"));
+        assert_eq!(host.reply(id).status, 500);
+    }
+    let told = host
+        .log()
+        .iter()
+        .filter(|line| line.level == Level::Warn && line.text.contains("`routes` works on envoy only"));
+    assert_eq!(told.count(), 2, "{:?}", host.log());
+}
+
+/// The map of headers ends after 100, and is not to be touched without `host`.
+fn whole_request() {
+    let many = (0..150).fold(get(), |request, n| request.header(format!("x-{n}"), "v"));
+    for (request, expected) in
+        [(get().header("x-0", "v"), 2), (many, 100), (get().header("x-0", "v").without_host(), 0)]
+    {
+        let mut host = apisix(r#", "parameters": "http", "path_prefix": "/""#);
+        let id = host.send(request);
+        let parameters: serde_json::Value = serde_json::from_slice(&host.call(id).body).expect("JSON");
+        assert_eq!(parameters["__ow_method"], "get");
+        assert_eq!(parameters["__ow_path"], "/hello");
+        let headers = parameters["__ow_headers"].as_object().expect("an object");
+        assert_eq!(headers.len(), expected, "{headers:?}");
+    }
+}

@@ -1,0 +1,1 @@
+function main() { return new Promise((resolve) => setTimeout(() => resolve({}), 3000)); }

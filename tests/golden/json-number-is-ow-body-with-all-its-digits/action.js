@@ -1,0 +1,1 @@
+function main({ __ow_body }) { return { type: typeof __ow_body }; }

@@ -1,0 +1,1 @@
+function main({ __ow_headers, ...others }) { return others; }
