@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::rc::Rc;
 
 use http::Uri;
 
@@ -36,8 +37,8 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiHost {
     scheme: Scheme,
-    host: String,
-    port: Option<u16>,
+    authority: String,
+    host_and_port: Rc<str>,
     path_prefix: String,
 }
 
@@ -80,7 +81,9 @@ impl ApiHost {
             return Err(InvalidApiHost);
         }
         let path_prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { scheme, host: host.to_owned(), port, path_prefix })
+        let host_and_port = format!("{host}:{}", port.unwrap_or(scheme.default_port())).into();
+        let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Ok(Self { scheme, authority, host_and_port, path_prefix })
     }
 
     /// The scheme.
@@ -97,14 +100,14 @@ impl ApiHost {
 
     /// `host` or `host:port`, as in the `host` header: the port only if one was given.
     #[must_use]
-    pub fn authority(&self) -> String {
-        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// `host:port`, always with the port.
     #[must_use]
-    pub fn host_and_port(&self) -> String {
-        format!("{}:{}", self.host, self.port.unwrap_or(self.scheme.default_port()))
+    pub fn host_and_port(&self) -> Rc<str> {
+        Rc::clone(&self.host_and_port)
     }
 }
 
@@ -158,7 +161,7 @@ mod tests {
             let host = ApiHost::parse(text).unwrap_or_else(|_| panic!("{text:?} was refused"));
             assert_eq!(host.scheme(), scheme, "{text:?}");
             assert_eq!(host.authority(), authority, "{text:?}");
-            assert_eq!(host.host_and_port(), host_and_port, "{text:?}");
+            assert_eq!(host.host_and_port().as_ref(), host_and_port, "{text:?}");
             assert_eq!(host.path_prefix(), path_prefix, "{text:?}");
         }
     }

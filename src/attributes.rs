@@ -16,6 +16,7 @@ use crate::mistake::{Mistake, QUOTED, shown};
 pub struct Attributes<'a> {
     place: String,
     values: BTreeMap<String, &'a RawValue>,
+    repeated: Vec<String>,
     mistakes: Vec<Mistake>,
 }
 
@@ -25,6 +26,8 @@ pub enum Setting<T> {
     /// Nothing.
     #[default]
     Absent,
+    /// That in a route it is as if the top level said nothing: null.
+    Unset,
     /// Something that is a mistake, already noted.
     Wrong,
     /// This value.
@@ -44,7 +47,7 @@ impl<T> Setting<T> {
     pub fn given(self) -> Option<T> {
         match self {
             Self::Given(value) => Some(value),
-            Self::Absent | Self::Wrong => None,
+            Self::Absent | Self::Unset | Self::Wrong => None,
         }
     }
 }
@@ -72,26 +75,43 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// Reads an object within a configuration. `place` goes before the names of its attributes. Nothing if the JSON
-    /// is no object.
-    #[must_use]
-    pub fn within(json: &'a RawValue, place: String) -> Option<Self> {
-        serde_json::from_str(json.get()).ok().map(|object| Self::new(object, place))
+    /// Reads an object within a configuration. `place` goes before the names of its attributes.
+    ///
+    /// # Errors
+    /// What was found instead, fit to be shown.
+    pub fn within(json: &'a RawValue, place: String) -> Result<Self, String> {
+        match serde_json::from_str(json.get()) {
+            Ok(object) => Ok(Self::new(object, place)),
+            Err(reason) if json.get().starts_with('{') => Err(format!("an object that cannot be read ({reason})")),
+            Err(_) => Err(kind_of(json).to_owned()),
+        }
     }
 
     fn new(object: Object<'a>, place: String) -> Self {
         let Object { values, repeated } = object;
-        let mut attributes = Self { place, values, mistakes: Vec::new() };
-        for name in repeated {
-            let attribute = attributes.named(&shown(&name));
-            attributes.mistakes.push(Mistake::Repeated { attribute });
-        }
-        attributes
+        Self { place, values, repeated, mistakes: Vec::new() }
     }
 
-    /// Takes an attribute out, for those whose mistakes need words of their own.
+    /// Takes out the names that came twice.
+    pub fn take_repeated(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.repeated)
+    }
+
+    /// Takes out an attribute of the top level.
     pub fn take(&mut self, attribute: &str) -> Option<&'a RawValue> {
         self.values.remove(attribute)
+    }
+
+    /// Takes out an attribute, for those whose mistakes need words of their own.
+    ///
+    /// # Errors
+    /// The setting that it stands for without a value.
+    pub fn take_given<T>(&mut self, attribute: &str) -> Result<&'a RawValue, Setting<T>> {
+        match self.values.remove(attribute) {
+            None => Err(Setting::Absent),
+            Some(json) if json.get() == "null" && !self.place.is_empty() => Err(Setting::Unset),
+            Some(json) => Ok(json),
+        }
     }
 
     /// Takes out all attributes that are left.
@@ -106,9 +126,35 @@ impl<'a> Attributes<'a> {
         expected: &dyn fmt::Display,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> Setting<T> {
-        let Some(json) = self.take(attribute) else { return Setting::Absent };
+        let json = match self.take_given(attribute) {
+            Ok(json) => json,
+            Err(setting) => return setting,
+        };
         match value_of(json).as_ref().and_then(read) {
             Some(value) => Setting::Given(value),
+            None => self.wrong(attribute, quoted(json), expected),
+        }
+    }
+
+    /// Reads one attribute that is a text. A wrong one becomes a mistake, which does not quote a text with the character
+    /// `secret`.
+    pub fn read_quiet<T>(
+        &mut self,
+        attribute: &str,
+        expected: &dyn fmt::Display,
+        secret: char,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Setting<T> {
+        let json = match self.take_given(attribute) {
+            Ok(json) => json,
+            Err(setting) => return setting,
+        };
+        let text = text(json);
+        match text.as_deref().and_then(read) {
+            Some(value) => Setting::Given(value),
+            None if text.is_some_and(|text| text.contains(secret)) => {
+                self.wrong(attribute, format!("a string with `{secret}`"), expected)
+            }
             None => self.wrong(attribute, quoted(json), expected),
         }
     }
@@ -122,7 +168,7 @@ impl<'a> Attributes<'a> {
 
     /// The value of a setting that there must be. If there is none, that is a mistake.
     pub fn require<T>(&mut self, attribute: &str, expected: &dyn fmt::Display, setting: Setting<T>) -> Option<T> {
-        if matches!(setting, Setting::Absent) {
+        if matches!(setting, Setting::Absent | Setting::Unset) {
             let attribute = self.named(attribute);
             self.mistakes.push(Mistake::Missing { attribute, expected: expected.to_string() });
         }
@@ -133,6 +179,10 @@ impl<'a> Attributes<'a> {
     /// names there are here, `top` those that belong to the top level.
     #[must_use]
     pub fn into_mistakes(mut self, known: &'static [&'static str], top: &[&str]) -> Vec<Mistake> {
+        for name in self.take_repeated() {
+            let attribute = self.named(&shown(&name));
+            self.mistakes.push(Mistake::Repeated { attribute });
+        }
         for name in self.take_all().into_keys() {
             let attribute = self.named(&shown(&name));
             self.mistakes.push(if top.contains(&name.as_str()) {
@@ -147,24 +197,6 @@ impl<'a> Attributes<'a> {
     fn named(&self, attribute: &str) -> String {
         format!("{}{attribute}", self.place)
     }
-}
-
-/// A whole number from 0 to 2^53; `60000.0` is one too.
-///
-/// Source: `APISIX` hands a configuration over through cjson, which writes whole numbers as floats.
-#[must_use]
-pub fn whole_number(value: &Value) -> Option<u64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    value.as_u64().or_else(|| {
-        let number = value.as_f64()?;
-        let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked to be whole and in range in the line above"
-        )]
-        is_whole.then_some(number as u64)
-    })
 }
 
 /// A JSON value for an error message: strings cut and escaped, containers by kind only.
@@ -192,6 +224,12 @@ pub fn kind_of(json: &RawValue) -> &'static str {
         Some(b'n') => "null",
         _ => "a number",
     }
+}
+
+/// The text of a JSON string.
+#[must_use]
+pub fn text(json: &RawValue) -> Option<String> {
+    serde_json::from_str(json.get()).ok()
 }
 
 fn value_of(json: &RawValue) -> Option<Value> {
@@ -265,27 +303,6 @@ mod tests {
         let attributes = Attributes::from_json(br#"{"a": 1, "a": 2}"#).expect("an object");
         let mistakes: Vec<_> = attributes.into_mistakes(&["a"], &[]).iter().map(ToString::to_string).collect();
         assert_eq!(mistakes, ["`a` is given twice, expected it once", "unknown attribute `a`, expected one of `a`"]);
-    }
-
-    #[test]
-    fn whole_numbers_may_be_written_as_floats() {
-        let cases = [
-            ("0", Some(0)),
-            ("60000", Some(60_000)),
-            ("60000.0", Some(60_000)),
-            ("6e4", Some(60_000)),
-            ("1.5", None),
-            ("-1", None),
-            ("-0.0", Some(0)),
-            ("1e300", None),
-            ("\"1\"", None),
-            ("true", None),
-            ("null", None),
-        ];
-        for (json, expected) in cases {
-            let value: Value = serde_json::from_str(json).expect(json);
-            assert_eq!(whole_number(&value), expected, "{json}");
-        }
     }
 
     #[test]

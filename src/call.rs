@@ -1,8 +1,10 @@
 //! The call to `OpenWhisk`, complete for the host to make it.
 
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::api_host::ApiHost;
 use crate::proxy::Proxy;
 use crate::request::Request;
 use crate::secret::ServiceToken;
@@ -16,18 +18,23 @@ const USER_AGENT: &str = concat!("openwhisk-filter/", env!("CARGO_PKG_VERSION"))
 /// Source: Envoy's router, `x-envoy-retry-on`; it takes the headers of calls of a filter, and removes them.
 const RETRY_ON: &str = "connect-failure,refused-stream,reset-before-request";
 
+/// As many headers as a call usually has at most.
+const MOST_HEADERS: usize = 16;
+
 /// Whatever all calls with the same settings share.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallTemplate {
-    upstream: String,
-    headers: [(&'static str, String); 7],
-    credentials: ServiceToken,
+    method: &'static str,
+    path: String,
+    api_host: Rc<ApiHost>,
+    service_token: Rc<ServiceToken>,
+    upstream: Rc<str>,
     retries: Option<String>,
     deadline: Duration,
 }
 
-/// One call.
-#[derive(Debug, PartialEq, Eq)]
+/// One call. `Debug` shows nothing of what the client sent.
+#[derive(PartialEq, Eq)]
 pub struct Call {
     template: Rc<CallTemplate>,
     proxy: Proxy,
@@ -50,23 +57,23 @@ impl CallTemplate {
             Mode::Async => ("POST", format!("{address}?blocking=false")),
             Mode::Metadata => ("GET", address),
         };
-        let headers = [
-            // The runtime of APISIX takes a pseudo header that is missing from the previous request.
-            (":method", method.to_owned()),
-            (":path", path),
-            (":scheme", settings.api_host().scheme().as_str().to_owned()),
-            (":authority", settings.api_host().authority()),
-            ("accept", "application/json".to_owned()),
-            ("content-type", "application/json".to_owned()),
-            ("user-agent", USER_AGENT.to_owned()),
-        ];
         Self {
-            upstream: settings.upstream().to_owned(),
-            headers,
-            credentials: settings.service_token().clone(),
+            method,
+            path,
+            api_host: Rc::clone(settings.api_host()),
+            service_token: Rc::clone(settings.service_token()),
+            upstream: Rc::clone(settings.upstream()),
             retries: (settings.retries() > 0).then(|| settings.retries().to_string()),
             deadline: settings.deadline(),
         }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.forwarded.iter().map(|(name, _)| name).collect();
+        let Self { template, close, body, .. } = self;
+        write!(f, "Call({template:?}, forwarded: {names:?}, close: {close}, body: {} bytes)", body.len())
     }
 }
 
@@ -86,14 +93,28 @@ impl Call {
     /// All headers, pseudo headers first. Among them the credentials: not to be printed.
     #[must_use]
     pub fn headers(&self) -> Vec<(&str, &str)> {
-        let template = self.template.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let credentials = ("authorization", self.template.credentials.basic());
-        let forwarded = self.forwarded.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let close = self.close.then_some(("connection", "close"));
+        let template = &self.template;
+        let mut headers = Vec::with_capacity(MOST_HEADERS);
+        headers.extend([
+            // The runtime of APISIX takes a pseudo header that is missing from the previous request.
+            (":method", template.method),
+            (":path", template.path.as_str()),
+            (":scheme", template.api_host.scheme().as_str()),
+            (":authority", template.api_host.authority()),
+            ("accept", "application/json"),
+            ("content-type", "application/json"),
+            ("user-agent", USER_AGENT),
+            ("authorization", template.service_token.basic()),
+        ]);
+        headers.extend(self.forwarded.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        if self.close {
+            headers.push(("connection", "close"));
+        }
         // Only Envoy understands these.
-        let retries = self.template.retries.as_deref().filter(|_| self.proxy == Proxy::Envoy);
-        let retries = retries.map(|retries| [("x-envoy-retry-on", RETRY_ON), ("x-envoy-max-retries", retries)]);
-        template.chain([credentials]).chain(forwarded).chain(close).chain(retries.into_iter().flatten()).collect()
+        if let (Proxy::Envoy, Some(retries)) = (self.proxy, &template.retries) {
+            headers.extend([("x-envoy-retry-on", RETRY_ON), ("x-envoy-max-retries", retries)]);
+        }
+        headers
     }
 
     /// The body, in bytes; may be empty.
@@ -168,13 +189,19 @@ mod tests {
 
     #[test]
     fn a_call_whose_202_is_wanted_has_a_second_of_grace() {
-        for (attributes, expected) in [("", 60_000), (r#", "timeout": 10"#, 10), (r#", "on_timeout": "error""#, 60_000)]
-        {
-            assert_eq!(call(attributes, Proxy::Envoy, false).deadline().as_millis(), expected, "{attributes}");
+        let accept = r#", "timeout": 10, "on_timeout": "accept""#;
+        for (attributes, expected) in [
+            (String::new(), 60_000),
+            (r#", "timeout": 10"#.to_owned(), 10),
+            (r#", "timeout": 10, "on_timeout": "error""#.to_owned(), 10),
+            (accept.to_owned(), 1010),
+            (format!(r#"{accept}, "mode": "activation""#), 1010),
+            (format!(r#"{accept}, "mode": "async""#), 10),
+            (format!(r#"{accept}, "mode": "metadata""#), 10),
+        ] {
+            assert_eq!(call(&attributes, Proxy::Envoy, false).deadline().as_millis(), expected, "{attributes}");
         }
-        let accept = call(r#", "on_timeout": "accept", "timeout": 10"#, Proxy::Envoy, false);
-        assert_eq!(accept.deadline().as_millis(), 1010);
-        assert!(accept.headers()[1].1.ends_with("&timeout=10"), "{:?}", accept.headers()[1]);
+        assert!(call(accept, Proxy::Envoy, false).headers()[1].1.ends_with("&timeout=10"), "OpenWhisk waits no longer");
     }
 
     #[test]
@@ -196,6 +223,6 @@ mod tests {
     #[test]
     fn debug_shows_no_credentials() {
         let shown = format!("{:?}", call("", Proxy::Envoy, false));
-        assert!(!shown.contains("Basic"), "{shown}");
+        assert!(!shown.contains("Basic") && !shown.contains("42"), "{shown}");
     }
 }

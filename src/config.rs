@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::attributes::{Attributes, kind_of};
+use crate::attributes::Attributes;
 use crate::layer::{ATTRIBUTES, Layer, OF_A_ROUTE, OF_THE_TOP_LEVEL};
-use crate::mistake::{ConfigError, Mistake, shown};
+use crate::mistake::{ConfigError, Mistake};
 use crate::settings::Settings;
 
 /// Which requests the filter takes over, and how it serves them.
@@ -46,32 +46,55 @@ fn routes(
     read_environment: &dyn Fn(&str) -> Option<String>,
     mistakes: &mut Vec<Mistake>,
 ) -> BTreeMap<String, Settings> {
-    let wrong = |attribute: String, found: &str, expected: &str| Mistake::Wrong {
+    let wrong = |attribute: String, found: String, expected: &str| Mistake::Wrong {
         attribute,
-        found: found.to_owned(),
+        found,
         expected: expected.to_owned(),
     };
     let mut all = BTreeMap::new();
-    let Some(mut routes) = Attributes::within(json, "routes.".to_owned()) else {
-        mistakes.push(wrong("routes".to_owned(), kind_of(json), "an object: for each route its name and attributes"));
-        return all;
-    };
-    for (name, json) in routes.take_all() {
-        let place = format!("routes.{}", shown(&name));
-        if name.is_empty() {
-            mistakes.push(wrong(place.clone(), "a route without a name", "the name of a route of the proxy"));
+    let mut routes = match Attributes::within(json, String::new()) {
+        Ok(routes) => routes,
+        Err(found) => {
+            mistakes.push(wrong("routes".to_owned(), found, "an object: for each route its name and attributes"));
+            return all;
         }
-        let Some(mut route) = Attributes::within(json, format!("{place}.")) else {
-            mistakes.push(wrong(place, kind_of(json), "an object of attributes"));
-            continue;
+    };
+    mistakes.extend(routes.take_repeated().iter().map(|name| Mistake::Repeated { attribute: route_place(name) }));
+    for (name, json) in routes.take_all() {
+        let place = route_place(&name);
+        if name.is_empty() {
+            let found = "a route without a name".to_owned();
+            mistakes.push(wrong(place.clone(), found, "the name of a route of the proxy"));
+        }
+        let mut route = match Attributes::within(json, format!("{place}.")) {
+            Ok(route) => route,
+            Err(found) => {
+                mistakes.push(wrong(place, found, "an object of attributes"));
+                continue;
+            }
         };
         let layer = Layer::of_route(&mut route, read_environment).over(base);
         let settings = Settings::complete(layer, &mut route);
         mistakes.extend(route.into_mistakes(OF_A_ROUTE, OF_THE_TOP_LEVEL));
         all.extend(settings.map(|settings| (name, settings)));
     }
-    mistakes.extend(routes.into_mistakes(OF_A_ROUTE, &[]));
     all
+}
+
+/// Where a route stands in the configuration: `routes.hello`, or `routes["a.b"]` where the name needs quotes. Of a very
+/// long name the beginning and the end are shown.
+fn route_place(name: &str) -> String {
+    const SHOWN: usize = 100;
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/'));
+    let count = name.chars().count();
+    let name = if count > SHOWN.saturating_mul(2) {
+        let beginning = name.chars().take(SHOWN);
+        let end = name.chars().skip(count.saturating_sub(SHOWN));
+        beginning.chain(['…']).chain(end).collect()
+    } else {
+        name.to_owned()
+    };
+    if is_plain { format!("routes.{name}") } else { format!("routes[{:?}]", name.replace('`', "'")) }
 }
 
 #[cfg(test)]
@@ -109,7 +132,8 @@ mod tests {
                     "plain": {},
                     "other": {"action": "b", "package": "q", "timeout": 2000, "mode": "async", "retries": 1},
                     "result": {"result": true},
-                    "far": {"api_host": "https://far:1", "service_token": "$ENV://TOKEN"}
+                    "far": {"api_host": "https://far:1", "service_token": "$ENV://TOKEN"},
+                    "bare": {"package": null, "upstream": null, "timeout": null, "result": null}
                 }}"#,
         );
         let Ok(Config::Routes(routes)) = config else { panic!("{config:?}") };
@@ -127,7 +151,8 @@ mod tests {
         assert_eq!(shown("other"), "guest/q/b Async 2000 here 1 Pool { idle: 2 }");
         assert_eq!(shown("result"), "guest/p/hello Result 1000 here 0 Pool { idle: 2 }");
         assert_eq!(shown("far"), "guest/p/hello Metadata 1000 far:1 0 Pool { idle: 2 }");
-        assert_eq!(routes.len(), 4);
+        assert_eq!(shown("bare"), "guest/hello Result 60000 openwhisk.example:80 0 Pool { idle: 2 }");
+        assert_eq!(routes.len(), 5);
     }
 
     #[test]
@@ -143,6 +168,28 @@ mod tests {
         let error = routes("").expect_err("an action is missing").to_string();
         assert!(error.starts_with("`routes.b.action` is missing, expected a name"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
+    }
+
+    #[test]
+    fn a_key_goes_to_no_other_address_than_its_own() {
+        let error = with(r#"{"routes": {"far": {"api_host": "https://far"}}}"#).expect_err("whose key?").to_string();
+        assert!(error.starts_with("`routes.far.service_token` is missing"), "{error}");
+    }
+
+    #[test]
+    fn the_place_of_a_mistake_is_plain() {
+        let long = format!("{}{}", "a".repeat(150), "b".repeat(150));
+        for (name, place) in [
+            ("hello", "`routes.hello.timeout`".to_owned()),
+            ("httproute/ns/name_1", "`routes.httproute/ns/name_1.timeout`".to_owned()),
+            ("a.b", "`routes[\"a.b\"].timeout`".to_owned()),
+            ("a`\n", "`routes[\"a'\\n\"].timeout`".to_owned()),
+            (&long, format!("`routes.{}…{}.timeout`", "a".repeat(100), "b".repeat(100))),
+        ] {
+            let changes = serde_json::json!({"routes": {name: {"timeout": 0}}}).to_string();
+            let error = with(&changes).expect_err("0 is too short").to_string();
+            assert!(error.starts_with(&place), "{name}: {error}");
+        }
     }
 
     #[test]
@@ -176,6 +223,10 @@ mod tests {
             r#"{"service_token": ["wonderland"]}"#,
             r#"{"servce_token": "alice:wonderland"}"#,
             r#"{"api_host": "http://alice:wonderland@openwhisk.example"}"#,
+            r#"{"namespace": "alice:wonderland"}"#,
+            r#"{"upstream": "http://alice:wonder land@ow"}"#,
+            r#"{"upstream": "http://alice:wonderland@ow"}"#,
+            r#"{"routes": {"a": {"action": "alice:wonderland"}}}"#,
             r#"{"routes": {"a": {"service_token": "wonderland"}}}"#,
             r#"{"routes": {"a": {"api_host": "http://alice:wonderland@openwhisk.example"}}}"#,
             r#"{"routes": {"a": "alice:wonderland"}}"#,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::object_writer::OutOfMemory;
 use crate::outcome::beginning;
 use crate::proxy::Proxy;
 use crate::rule::BrokenRule;
@@ -22,6 +23,8 @@ pub enum Error {
         /// Why, in the words of the parser.
         reason: String,
     },
+    /// Client: what the action would receive is larger than the filter has memory for.
+    OutOfMemory,
     /// Client: it sent a parameter of a name that the filter uses itself.
     ReservedParameter,
     /// Platform: the host knows no upstream of that name.
@@ -43,7 +46,7 @@ pub enum Error {
     },
     /// Platform: no answer before the deadline.
     DeadlinePassed {
-        /// The deadline, in milliseconds.
+        /// The timeout, in milliseconds.
         timeout: u128,
         /// The id of the activation that goes on, if `OpenWhisk` told it.
         activation_id: Option<String>,
@@ -95,7 +98,7 @@ pub enum Error {
     /// Host: it does not give the body of the request.
     UnreadableBody,
     /// Configuration: it has `routes` on a proxy that does not tell the filter the route of a request.
-    UnknownRoute,
+    RoutesUnsupported,
     /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
     NotConfigured,
 }
@@ -114,7 +117,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTooLarge { .. } | Self::OutOfMemory => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MalformedBody { .. } | Self::ReservedParameter => StatusCode::BAD_REQUEST,
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -127,7 +130,7 @@ impl Error {
             | Self::BrokenRule { .. }
             | Self::UnsendableStatus { .. } => StatusCode::BAD_GATEWAY,
             Self::Refused { status, .. } => *status,
-            Self::UnreadableBody | Self::UnknownRoute | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UnreadableBody | Self::RoutesUnsupported | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -148,14 +151,16 @@ impl Error {
             Self::RequestTooLarge { limit } => {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
-            Self::MalformedBody { .. } | Self::UnsendableStatus { .. } | Self::UnreadableBody | Self::NotConfigured => {
-                Words::Gateway(self.to_string())
-            }
+            Self::MalformedBody { .. }
+            | Self::OutOfMemory
+            | Self::UnsendableStatus { .. }
+            | Self::UnreadableBody
+            | Self::NotConfigured => Words::Gateway(self.to_string()),
             // Source: apache/openwhisk `core/controller/Messages.scala`, `parametersNotAllowed`.
             Self::ReservedParameter => Words::Gateway(
                 "Request defines parameters that are not allowed (e.g., reserved properties).".to_owned(),
             ),
-            Self::UnknownRoute => Words::Gateway("the filter is not configured for this proxy".to_owned()),
+            Self::RoutesUnsupported => Words::Gateway("the filter is not configured for this proxy".to_owned()),
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 Words::Gateway("openwhisk cannot be reached".to_owned())
             }
@@ -185,13 +190,14 @@ impl Error {
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
+            | Self::OutOfMemory
             | Self::ReservedParameter
             | Self::UnknownUpstream { .. }
             | Self::UnavailableUpstream { .. }
             | Self::Unreachable { .. }
             | Self::BrokenOff { .. }
             | Self::UnreadableBody
-            | Self::UnknownRoute
+            | Self::RoutesUnsupported
             | Self::NotConfigured => None,
         }
     }
@@ -203,6 +209,7 @@ impl Error {
         match self {
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
+            | Self::OutOfMemory
             | Self::ReservedParameter
             | Self::ActionFailed { .. }
             | Self::BrokenRule { .. }
@@ -215,7 +222,7 @@ impl Error {
             | Self::BrokenOff { .. }
             | Self::NotOpenWhisk { .. }
             | Self::UnreadableBody
-            | Self::UnknownRoute
+            | Self::RoutesUnsupported
             | Self::NotConfigured => true,
         }
     }
@@ -228,6 +235,7 @@ impl fmt::Display for Error {
                 write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
             }
             Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
+            Self::OutOfMemory => f.write_str("the body of the request is larger than there is memory for"),
             Self::ReservedParameter => {
                 f.write_str("the request has a parameter whose name begins with `__ow_`, which is reserved")
             }
@@ -265,7 +273,7 @@ impl fmt::Display for Error {
                 write!(f, "the answer has the status {}, which cannot be sent", status.as_str())
             }
             Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
-            Self::UnknownRoute => f.write_str(
+            Self::RoutesUnsupported => f.write_str(
                 "`routes` works on envoy only, which tells the route of a request: on apisix give each route a `conf` \
                  of its own",
             ),
@@ -275,6 +283,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<OutOfMemory> for Error {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -296,7 +310,8 @@ mod tests {
                 400,
                 "Request defines parameters that are not allowed (e.g., reserved properties).",
             ),
-            (Error::UnknownRoute, 500, "the filter is not configured for this proxy"),
+            (Error::OutOfMemory, 413, "the body of the request is larger than there is memory for"),
+            (Error::RoutesUnsupported, 500, "the filter is not configured for this proxy"),
             (Error::UnknownUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
             (Error::UnavailableUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
             (Error::Unreachable { upstream: upstream(), reason: body() }, 503, "openwhisk cannot be reached"),
@@ -337,7 +352,8 @@ mod tests {
             (Error::RequestTooLarge { limit: 1 }, false),
             (Error::MalformedBody { reason: String::new() }, false),
             (Error::ReservedParameter, false),
-            (Error::UnknownRoute, true),
+            (Error::OutOfMemory, false),
+            (Error::RoutesUnsupported, true),
             (Error::ActionFailed { activation_id: None, body: String::new() }, false),
             (refused(StatusCode::BAD_REQUEST), false),
             (refused(StatusCode::PAYLOAD_TOO_LARGE), false),
@@ -367,7 +383,7 @@ mod tests {
                 "\"ow\", check that openwhisk runs there: \"refused\\n\"",
             ),
             (Error::ReservedParameter, "begins with `__ow_`"),
-            (Error::UnknownRoute, "on apisix give each route a `conf` of its own"),
+            (Error::RoutesUnsupported, "on apisix give each route a `conf` of its own"),
             (Error::DeadlinePassed { timeout: 7, activation_id: None }, "7 ms (`timeout`)"),
             (
                 Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: "<html>\n".to_owned() },

@@ -77,7 +77,7 @@ impl Exchange {
         let target = match targets.choose(proxy, read_route) {
             Choice::Serve(target) => target,
             Choice::Pass => return self.keep(State::Passing),
-            Choice::Unknown => return self.fail(Error::UnknownRoute),
+            Choice::Unsupported => return self.fail(Error::RoutesUnsupported),
         };
         let request = Request::from_headers(read_headers());
         request.id().clone_into(&mut self.request_id);

@@ -172,11 +172,12 @@ impl Stream {
     }
 
     fn log(&self, error: &Error) {
-        let action = self.exchange.target().map(|target| target.settings().action().to_string()).unwrap_or_default();
+        let action =
+            self.exchange.target().map(|target| format!("{}: ", target.settings().action())).unwrap_or_default();
         // The client's to choose, and some hosts cut long lines.
         let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
         let status = error.status().as_u16();
-        let line = format!("openwhisk: {action}: {status}: {error} (request {request_id:?})");
+        let line = format!("openwhisk: {action}{status}: {error} (request {request_id:?})");
         if error.concerns_operator() {
             warn!("{line}");
         } else {
@@ -190,7 +191,7 @@ fn read_route() -> Option<Vec<u8>> {
     hostcalls::get_property(vec!["xds", "route_name"]).ok().flatten()
 }
 
-/// Reads the headers of the request, at least those that matter by themselves.
+/// Reads the headers of the request.
 fn read_request_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
     let read_one = |name| hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten();
     let read_all = || hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
@@ -198,13 +199,13 @@ fn read_request_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
         return read_all();
     }
     // Source: observed on wasm-nginx-module 0.7.0: the map of a request without Host (HTTP/1.0) is a SIGSEGV, and
-    // any other map ends after 100 headers. A single getter is safe, and gives the first header of its name.
+    // any other map ends after 100 headers. A single getter is safe, but gives only the first header of its name.
     let mut headers = if read_one("host").is_some() { read_all() } else { Vec::new() };
-    for wanted in Request::header_names() {
-        if !headers.iter().any(|(name, _)| name == wanted)
-            && let Some(value) = read_one(wanted)
+    for known in Request::header_names() {
+        if !headers.iter().any(|(name, _)| name == known)
+            && let Some(value) = read_one(known)
         {
-            headers.push((wanted.to_owned(), value));
+            headers.push((known.to_owned(), value));
         }
     }
     headers

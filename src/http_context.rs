@@ -2,16 +2,17 @@
 //!
 //! Source: apache/openwhisk `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 
-use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::media_type::MediaType;
 use crate::object::entries;
+use crate::object_writer::ObjectWriter;
 use crate::request::Request;
 
 /// Begins the names that the context itself uses.
@@ -39,43 +40,42 @@ const OF_THE_CONNECTION: &[&str] = &[
 /// How a request becomes parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpContext {
-    /// What the action does not see of the path (`path_prefix`), without a slash at its end.
-    pub path_prefix: String,
-    /// Those of [`CREDENTIALS`] that the action sees (`forward_headers`).
-    pub forwarded: Vec<&'static str>,
+    path_prefix: String,
+    forwarded: Vec<&'static str>,
 }
 
 impl HttpContext {
+    /// With a beginning of the path that the action does not see (`path_prefix`; a slash at its end means nothing), and
+    /// those of [`CREDENTIALS`] that it does see (`forward_headers`).
+    #[must_use]
+    pub fn new(path_prefix: &str, forwarded: Vec<&'static str>) -> Self {
+        Self { path_prefix: path_prefix.trim_end_matches('/').to_owned(), forwarded }
+    }
+
     /// The parameters for a request with this body: a JSON object.
     ///
+    /// A name may stand in it twice: the last one counts, so a field of the body wins over the query.
+    /// Source: spray-json, with which `OpenWhisk` reads it.
+    ///
     /// # Errors
-    /// An [`Error`] of the client: a body that should be JSON and is not, or a name that is reserved.
+    /// An [`Error`] of the client: a body that should be JSON and is not, a name that is reserved, or a body that is
+    /// too large for the memory there is.
     pub fn parameters(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>, Error> {
         let (path, query) = request.path_and_query();
-        let mut parameters = Map::new();
+        let mut parameters = ObjectWriter::new();
+        parameters.text("__ow_method", &Text(&request.method().to_ascii_lowercase()))?;
+        parameters.object("__ow_headers", self.headers(request))?;
+        parameters.text("__ow_path", &Text(self.path_within(path)))?;
+        parameters.text("__ow_query", &Text(query))?;
         add_form(&mut parameters, query)?;
-        let mut fields = Cow::Borrowed("");
         match MediaType::of(request.content_type()) {
             _ if body.is_empty() => {}
             MediaType::Form => add_form(&mut parameters, body)?,
-            MediaType::Json => fields = json_fields(&mut parameters, body)?,
-            MediaType::Text => _ = parameters.insert(name("body"), text(body)),
-            MediaType::Binary => _ = parameters.insert(name("body"), STANDARD.encode(body).into()),
+            MediaType::Json => add_json(&mut parameters, body)?,
+            MediaType::Text => parameters.text("__ow_body", &Text(body))?,
+            MediaType::Binary => parameters.text("__ow_body", &Base64Display::new(body, &STANDARD))?,
         }
-        parameters.insert(name("method"), text(&request.method().to_ascii_lowercase()));
-        parameters.insert(name("headers"), Value::Object(self.headers(request)));
-        parameters.insert(name("path"), text(self.path_within(path)));
-        parameters.insert(name("query"), text(query));
-
-        let mut json = Value::Object(parameters).to_string();
-        if !fields.trim_ascii().is_empty() {
-            // What the body says stays as the client wrote it.
-            json.pop();
-            json.push(',');
-            json.push_str(&fields);
-            json.push('}');
-        }
-        Ok(json.into_bytes())
+        Ok(parameters.finish()?)
     }
 
     /// What comes behind the prefix. A path that does not begin with it is taken whole.
@@ -86,8 +86,9 @@ impl HttpContext {
         }
     }
 
-    fn headers(&self, request: &Request) -> Map<String, Value> {
-        let mut headers = Map::new();
+    /// The headers that the action sees: of those with the same name the last.
+    fn headers<'a>(&self, request: &'a Request) -> BTreeMap<&'a str, Text<'a>> {
+        let mut headers = BTreeMap::new();
         for (name, value) in request.headers() {
             let name = match name.as_str() {
                 ":authority" => "host",
@@ -96,44 +97,38 @@ impl HttpContext {
             };
             let is_withheld = CREDENTIALS.contains(&name) && !self.forwarded.contains(&name);
             if !is_withheld && !OF_THE_CONNECTION.contains(&name) {
-                headers.insert(name.to_owned(), text(value));
+                headers.insert(name, Text(value));
             }
         }
         headers
     }
 }
 
-/// Adds the fields of a query or form. A later one of the same name wins.
-fn add_form(parameters: &mut Map<String, Value>, form: &[u8]) -> Result<(), Error> {
+/// Adds the fields of a query or form.
+fn add_form(parameters: &mut ObjectWriter, form: &[u8]) -> Result<(), Error> {
     for (name, value) in form_urlencoded::parse(form) {
         if name.starts_with(RESERVED) {
             return Err(Error::ReservedParameter);
         }
-        parameters.insert(name.into_owned(), value.into());
+        parameters.text(&name, &value)?;
     }
     Ok(())
 }
 
-/// The fields of a JSON object as they stand in it, without its braces; they win over the parameters of the same name.
-/// Any other JSON becomes one field.
-fn json_fields<'a>(parameters: &mut Map<String, Value>, body: &'a [u8]) -> Result<Cow<'a, str>, Error> {
+/// Adds the fields of a JSON object as they stand in it. Any other JSON becomes one field.
+fn add_json(parameters: &mut ObjectWriter, body: &[u8]) -> Result<(), Error> {
     let json = std::str::from_utf8(body).map_err(|reason| Error::MalformedBody { reason: reason.to_string() })?;
     let trimmed = json.trim_matches([' ', '\t', '\n', '\r']);
-    let Some(inside) = trimmed.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+    let Some(fields) = trimmed.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
         check(json)?;
-        return Ok(format!("\"{RESERVED}body\":{trimmed}").into());
+        return Ok(parameters.json("__ow_body", trimmed)?);
     };
     let mut is_reserved = false;
-    let walked = entries(json, |name, _| {
-        is_reserved |= name.starts_with(RESERVED.as_bytes());
-        if let Ok(name) = std::str::from_utf8(name) {
-            parameters.remove(name);
-        }
-    });
+    let walked = entries(json, |name, _| is_reserved |= name.starts_with(RESERVED.as_bytes()));
     if walked.is_err() {
         check(json)?;
     }
-    if is_reserved { Err(Error::ReservedParameter) } else { Ok(inside.into()) }
+    if is_reserved { Err(Error::ReservedParameter) } else { Ok(parameters.fields(fields)?) }
 }
 
 /// Whether a text is JSON, and if not why.
@@ -143,17 +138,23 @@ fn check(json: &str) -> Result<(), Error> {
 }
 
 /// Bytes as text; what is not UTF-8 is replaced, as by `OpenWhisk`.
-fn text(bytes: &[u8]) -> Value {
-    String::from_utf8_lossy(bytes).into()
-}
+struct Text<'a>(&'a [u8]);
 
-fn name(of: &str) -> String {
-    format!("{RESERVED}{of}")
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -161,7 +162,7 @@ mod tests {
     const FORM: &str = "application/x-www-form-urlencoded";
 
     fn context() -> HttpContext {
-        HttpContext { path_prefix: "/api".to_owned(), forwarded: Vec::new() }
+        HttpContext::new("/api/", Vec::new())
     }
 
     fn request(path: &str, content_type: &str) -> Request {
@@ -247,6 +248,10 @@ mod tests {
             b"\"\xff\"",
             b"[1",
             b"\xef\xbb\xbf{}",
+            b"{\"a\nb\": 1}",
+            b"{\"a\tb\": {}}",
+            b"{\"\0\": 1}",
+            b"{\"a\": \"\n\"}",
         ];
         for body in malformed {
             let outcome = parameters("", JSON, body);
@@ -287,7 +292,7 @@ mod tests {
             assert_eq!(parameters["__ow_query"], query, "{sent}");
             assert_eq!(parameters["__ow_method"], "patch", "{sent}");
         }
-        let whole = HttpContext { path_prefix: String::new(), forwarded: Vec::new() };
+        let whole = HttpContext::new("", Vec::new());
         let bytes = whole.parameters(&request("/api/a", ""), b"").expect("valid");
         let parameters: Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(parameters["__ow_path"], "/api/a");
@@ -313,7 +318,7 @@ mod tests {
         let sent: Vec<_> = sent.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let request = Request::from_headers(sent);
         let headers = |forwarded: &[&'static str]| {
-            let context = HttpContext { forwarded: forwarded.to_vec(), ..context() };
+            let context = HttpContext::new("", forwarded.to_vec());
             let bytes = context.parameters(&request, b"").expect("valid");
             serde_json::from_slice::<Value>(&bytes).expect("JSON")["__ow_headers"].clone()
         };

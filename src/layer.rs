@@ -1,14 +1,15 @@
 //! The attributes as one level of a configuration gives them: the top level, or a route.
 
 use std::fmt;
+use std::rc::Rc;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::action::{InvalidName, Name};
 use crate::api_host::{ApiHost, InvalidApiHost};
-use crate::attributes::{Attributes, Setting, kind_of, quoted, whole_number};
+use crate::attributes::{Attributes, Setting, kind_of, text};
 use crate::http_context::CREDENTIALS;
+use crate::number::whole_number;
 use crate::secret::ServiceToken;
 use crate::settings::{Mode, OnTimeout};
 
@@ -77,7 +78,6 @@ const PARAMETERS: &[(&str, Source)] = &[("body", Source::Body), ("http", Source:
 const ON_TIMEOUT: &[(&str, OnTimeout)] = &[("error", OnTimeout::Error), ("accept", OnTimeout::Accept)];
 
 const TOKEN: &str = "`user:key`, or `$ENV://NAME` for an environment variable that holds it";
-const UPSTREAM: &str = "the name of an upstream in visible ASCII";
 
 /// Where the action's parameters come from (`parameters`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +98,9 @@ struct Range {
 /// The attributes of one level, each as far as it is there. `result` is told by the mode.
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
-    pub(crate) api_host: Setting<ApiHost>,
+    pub(crate) api_host: Setting<Rc<ApiHost>>,
     pub(crate) ssl_verify: Setting<bool>,
-    pub(crate) service_token: Setting<ServiceToken>,
+    pub(crate) service_token: Setting<Rc<ServiceToken>>,
     pub(crate) namespace: Setting<Name>,
     pub(crate) package: Setting<Name>,
     pub(crate) action: Setting<Name>,
@@ -115,7 +115,7 @@ pub struct Layer {
     pub(crate) keepalive_timeout: Setting<u64>,
     pub(crate) keepalive_pool: Setting<u64>,
     pub(crate) max_req_body_size: Setting<u64>,
-    pub(crate) upstream: Setting<String>,
+    pub(crate) upstream: Setting<Rc<str>>,
 }
 
 impl Layer {
@@ -153,15 +153,15 @@ impl Layer {
 
     /// This level on top of another one, whose attributes hold where this one gives none.
     ///
-    /// The upstream goes with the address: one that was meant for another address does not hold.
+    /// The key and the upstream go with the address: those that were meant for another address do not hold.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let has_address = self.api_host != Setting::Absent;
         Self {
             upstream: if has_address { self.upstream } else { self.upstream.or(&base.upstream) },
+            service_token: if has_address { self.service_token } else { self.service_token.or(&base.service_token) },
             api_host: self.api_host.or(&base.api_host),
             ssl_verify: self.ssl_verify.or(&base.ssl_verify),
-            service_token: self.service_token.or(&base.service_token),
             namespace: self.namespace.or(&base.namespace),
             package: self.package.or(&base.package),
             action: self.action.or(&base.action),
@@ -180,7 +180,7 @@ impl Layer {
     }
 
     /// The four attributes that every request needs. Each that is missing becomes a mistake.
-    pub fn required(&self, attributes: &mut Attributes<'_>) -> Option<(ApiHost, ServiceToken, Name, Name)> {
+    pub fn required(&self, attributes: &mut Attributes<'_>) -> Option<(Rc<ApiHost>, Rc<ServiceToken>, Name, Name)> {
         let api_host = attributes.require("api_host", &InvalidApiHost, self.api_host.clone());
         let service_token = attributes.require("service_token", &TOKEN, self.service_token.clone());
         let namespace = attributes.require("namespace", &InvalidName, self.namespace.clone());
@@ -189,37 +189,30 @@ impl Layer {
     }
 }
 
-/// Reads `api_host`. One with user info holds a secret, and is not quoted.
-fn api_host(attributes: &mut Attributes<'_>) -> Setting<ApiHost> {
-    let Some(json) = attributes.take("api_host") else { return Setting::Absent };
-    let text = text(json);
-    if let Some(Ok(api_host)) = text.as_deref().map(ApiHost::parse) {
-        return Setting::Given(api_host);
-    }
-    let is_secret = text.is_some_and(|text| text.contains('@'));
-    let found = if is_secret { "a URL with user info".to_owned() } else { quoted(json) };
-    attributes.wrong("api_host", found, &InvalidApiHost)
+/// Reads `api_host`. One with user info (`@`) holds a secret, and is not quoted.
+fn api_host(attributes: &mut Attributes<'_>) -> Setting<Rc<ApiHost>> {
+    attributes.read_quiet("api_host", &InvalidApiHost, '@', |text| ApiHost::parse(text).ok().map(Rc::new))
 }
 
 /// Reads `service_token`, of which no error shows anything.
 fn service_token(
     attributes: &mut Attributes<'_>,
     read_environment: &dyn Fn(&str) -> Option<String>,
-) -> Setting<ServiceToken> {
-    let Some(json) = attributes.take("service_token") else { return Setting::Absent };
+) -> Setting<Rc<ServiceToken>> {
+    let json = match attributes.take_given("service_token") {
+        Ok(json) => json,
+        Err(setting) => return setting,
+    };
     let token = match text(json) {
         Some(text) => ServiceToken::resolve(&text, read_environment),
         None => Err(kind_of(json).to_owned()),
     };
-    token.map_or_else(|found| attributes.wrong("service_token", found, &TOKEN), Setting::Given)
+    token.map_or_else(|found| attributes.wrong("service_token", found, &TOKEN), |token| Setting::Given(Rc::new(token)))
 }
 
-fn text(json: &RawValue) -> Option<String> {
-    serde_json::from_str(json.get()).ok()
-}
-
+/// Reads a name. A text with a colon could be a key in the wrong place, and is not quoted.
 fn name(attributes: &mut Attributes<'_>, attribute: &str) -> Setting<Name> {
-    attributes.read(attribute, &InvalidName, |value| Name::parse(value.as_str()?).ok())
+    attributes.read_quiet(attribute, &InvalidName, ':', |text| Name::parse(text).ok())
 }
 
 /// Reads `mode` and `result`, which say the same in two ways.
@@ -228,14 +221,16 @@ fn mode(attributes: &mut Attributes<'_>) -> Setting<Mode> {
     let result = attributes.read("result", &"true or false", Value::as_bool);
     match (mode, result) {
         (Setting::Wrong, _) | (_, Setting::Wrong) => Setting::Wrong,
-        (mode, Setting::Absent) => mode,
-        (Setting::Absent, Setting::Given(result)) => Setting::Given(mode_of(result)),
         (Setting::Given(mode), Setting::Given(result)) if mode == mode_of(result) => Setting::Given(mode),
         (Setting::Given(mode), Setting::Given(result)) => {
             let word = |wanted: Mode| MODES.iter().find(|(_, mode)| *mode == wanted).map_or("", |(word, _)| word);
             let expected = format_args!("{:?} or none where `result` is {result}", word(mode_of(result)));
             attributes.wrong("mode", format!("{:?}", word(mode)), &expected)
         }
+        (Setting::Given(mode), _) => Setting::Given(mode),
+        (_, Setting::Given(result)) => Setting::Given(mode_of(result)),
+        (Setting::Unset, _) | (_, Setting::Unset) => Setting::Unset,
+        (Setting::Absent, Setting::Absent) => Setting::Absent,
     }
 }
 
@@ -243,12 +238,11 @@ const fn mode_of(result: bool) -> Mode {
     if result { Mode::Result } else { Mode::Metadata }
 }
 
-/// Reads `path_prefix`: the slash at its end means nothing.
 fn path_prefix(attributes: &mut Attributes<'_>) -> Setting<String> {
     attributes.read("path_prefix", &"a path that begins with `/`, without a query, in visible ASCII", |value| {
         let text = value.as_str()?;
         let is_path = text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'));
-        is_path.then(|| text.trim_end_matches('/').to_owned())
+        is_path.then(|| text.to_owned())
     })
 }
 
@@ -264,11 +258,12 @@ fn forward_headers(attributes: &mut Attributes<'_>) -> Setting<Vec<&'static str>
     })
 }
 
-fn upstream(attributes: &mut Attributes<'_>) -> Setting<String> {
-    attributes.read("upstream", &UPSTREAM, |value| {
-        let text = value.as_str()?;
-        let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
-        is_clean.then(|| text.to_owned())
+/// Reads `upstream`. A text with `@` could be a URL with a key, and is not quoted.
+fn upstream(attributes: &mut Attributes<'_>) -> Setting<Rc<str>> {
+    const EXPECTED: &str = "the name of an upstream in visible ASCII, without `@`";
+    attributes.read_quiet("upstream", &EXPECTED, '@', |text| {
+        let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
+        is_clean.then(|| text.into())
     })
 }
 
@@ -311,5 +306,19 @@ impl fmt::Display for Words<'_> {
             write!(f, "{}{word:?}", if index == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attribute_belongs_to_the_top_level_or_to_routes_too() {
+        let mut all: Vec<_> = OF_A_ROUTE.iter().chain(OF_THE_TOP_LEVEL).collect();
+        let mut known: Vec<_> = ATTRIBUTES.iter().collect();
+        all.sort();
+        known.sort();
+        assert_eq!(all, known);
     }
 }

@@ -1,8 +1,8 @@
 //! A proxy-wasm filter that takes over a request on a route, invokes an Apache `OpenWhisk` action
 //! through the REST API, and answers the client with the result, within a deadline.
 //!
-//! It is not a proxy for `OpenWhisk`: the client never sees the API, the credentials or the
-//! client's own path, only what the action answers.
+//! It is not a proxy for `OpenWhisk`: the client reaches the configured action and nothing else of the API, and
+//! never sees the credentials.
 //!
 //! The line every request walks, each arrow one function:
 //!
@@ -28,7 +28,9 @@ pub mod http_context;
 pub mod layer;
 pub mod media_type;
 pub mod mistake;
+pub mod number;
 pub mod object;
+pub mod object_writer;
 pub mod outcome;
 pub mod payload;
 pub mod proxy;

@@ -20,7 +20,8 @@ impl MediaType {
     #[must_use]
     pub fn of(content_type: &[u8]) -> Self {
         let text = String::from_utf8_lossy(content_type).to_ascii_lowercase();
-        let mut parts = text.split(';').map(str::trim);
+        // A proxy joins two headers of the same name with a comma.
+        let mut parts = text.split([';', ',']).map(str::trim);
         match parts.next().unwrap_or_default() {
             "application/json" => Self::Json,
             "application/x-www-form-urlencoded" => Self::Form,
@@ -58,6 +59,7 @@ mod tests {
             ("a/b; mycharset=x", MediaType::Binary),
             ("application/octet-stream", MediaType::Binary),
             ("multipart/form-data; boundary=x", MediaType::Binary),
+            ("application/json,application/json", MediaType::Json),
             ("json", MediaType::Binary),
             ("", MediaType::Binary),
         ];

@@ -123,7 +123,7 @@ impl std::error::Error for ConfigError {}
 /// The beginning of a text of the operator, without what could harm a log.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    text.chars().take(QUOTED).flat_map(char::escape_debug).collect()
+    text.chars().take(QUOTED).flat_map(char::escape_debug).map(|c| if c == '`' { '\'' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -40,8 +40,16 @@ impl<'a, F: FnMut(&[u8], &'a RawValue)> Visitor<'a> for Walk<F> {
     }
 
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Name(name), value)) = map.next_entry()? {
-            (self.0)(&name, value);
+        // As raw values, because the parser does not look for control characters in a name it reads as bytes.
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            let plain = name.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            match plain {
+                Some(plain) if !plain.contains('\\') => (self.0)(plain.as_bytes(), value),
+                _ => {
+                    let Name(name) = serde_json::from_str(name.get()).map_err(de::Error::custom)?;
+                    (self.0)(&name, value);
+                }
+            }
         }
         Ok(())
     }
@@ -97,7 +105,20 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_told() {
-        for json in ["", "[]", "7", "\"a\"", "{", "{} x", "{\"a\"}", "{a: 1}", "{\"a\": 01}", "{\"a\": 1,}"] {
+        for json in [
+            "{\"a\nb\": 1}",
+            "{\"\0\": 1}",
+            "",
+            "[]",
+            "7",
+            "\"a\"",
+            "{",
+            "{} x",
+            "{\"a\"}",
+            "{a: 1}",
+            "{\"a\": 01}",
+            "{\"a\": 1,}",
+        ] {
             assert_eq!(entries(json, |_, _| {}), Err(NotAnObject), "{json:?}");
         }
     }

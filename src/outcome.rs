@@ -119,7 +119,7 @@ impl Outcome {
     /// # Errors
     /// An [`Error`] of the platform.
     pub fn into_activation(self, settings: &Settings, proxy: Proxy) -> Result<Activation, Error> {
-        let upstream = || settings.upstream().to_owned();
+        let upstream = || settings.upstream().to_string();
         match self {
             Self::Refused(Refusal::UnknownUpstream) => Err(Error::UnknownUpstream { upstream: upstream() }),
             Self::Refused(Refusal::UnavailableUpstream) => Err(Error::UnavailableUpstream { upstream: upstream() }),
@@ -142,7 +142,7 @@ impl Outcome {
 ///
 /// Source: Envoy's router: 504 at the deadline, 502 for an answer that is not HTTP, else 503.
 fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
-    let upstream = settings.upstream().to_owned();
+    let upstream = settings.upstream().to_string();
     match answer.status {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },

@@ -1,5 +1,6 @@
 //! How the requests of one route are served: complete, with only valid values.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::action::Action;
@@ -57,12 +58,12 @@ pub enum Parameters {
     Http(HttpContext),
 }
 
-/// The values of all attributes for a request.
+/// The values of all attributes for a request. Many routes share what they have from the top level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    api_host: ApiHost,
+    api_host: Rc<ApiHost>,
     ssl_verify: bool,
-    service_token: ServiceToken,
+    service_token: Rc<ServiceToken>,
     action: Action,
     mode: Mode,
     parameters: Parameters,
@@ -72,7 +73,7 @@ pub struct Settings {
     keepalive: KeepAlive,
     keepalive_timeout: Option<Duration>,
     max_req_body_size: u64,
-    upstream: String,
+    upstream: Rc<str>,
 }
 
 impl Settings {
@@ -83,10 +84,10 @@ impl Settings {
         let (api_host, service_token, namespace, name) = layer.required(attributes)?;
         let parameters = match layer.parameters.given().unwrap_or(Source::Body) {
             Source::Body => Parameters::Body,
-            Source::Http => Parameters::Http(HttpContext {
-                path_prefix: layer.path_prefix.given().unwrap_or_default(),
-                forwarded: layer.forward_headers.given().unwrap_or_default(),
-            }),
+            Source::Http => Parameters::Http(HttpContext::new(
+                &layer.path_prefix.given().unwrap_or_default(),
+                layer.forward_headers.given().unwrap_or_default(),
+            )),
         };
         let pool = KeepAlive::Pool { idle: layer.keepalive_pool.given().unwrap_or(KEEPALIVE_POOL) };
         Some(Self {
@@ -108,7 +109,7 @@ impl Settings {
 
     /// Where `OpenWhisk` is (`api_host`).
     #[must_use]
-    pub const fn api_host(&self) -> &ApiHost {
+    pub const fn api_host(&self) -> &Rc<ApiHost> {
         &self.api_host
     }
 
@@ -120,7 +121,7 @@ impl Settings {
 
     /// The credentials (`service_token`).
     #[must_use]
-    pub const fn service_token(&self) -> &ServiceToken {
+    pub const fn service_token(&self) -> &Rc<ServiceToken> {
         &self.service_token
     }
 
@@ -157,9 +158,9 @@ impl Settings {
     /// The deadline of the call: the timeout, and time for an answer that says it passed if that is wanted.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        match self.on_timeout {
-            OnTimeout::Error => self.timeout,
-            OnTimeout::Accept => self.timeout.saturating_add(GRACE),
+        match (self.mode, self.on_timeout) {
+            (Mode::Result | Mode::Activation, OnTimeout::Accept) => self.timeout.saturating_add(GRACE),
+            _ => self.timeout,
         }
     }
 
@@ -189,7 +190,7 @@ impl Settings {
 
     /// The host's name for `OpenWhisk` (`upstream`): the cluster on Envoy, `host:port` on `APISIX`.
     #[must_use]
-    pub fn upstream(&self) -> &str {
+    pub const fn upstream(&self) -> &Rc<str> {
         &self.upstream
     }
 
@@ -247,7 +248,7 @@ pub(crate) mod tests {
         assert_eq!(settings.keepalive(), KeepAlive::Pool { idle: 5 });
         assert_eq!(settings.keepalive_timeout(), Duration::from_secs(60));
         assert_eq!(settings.max_req_body_size(), 67_108_864);
-        assert_eq!(settings.upstream(), "openwhisk.example:80");
+        assert_eq!(settings.upstream().as_ref(), "openwhisk.example:80");
         assert_eq!(settings.action().to_string(), "n/a");
     }
 
@@ -262,18 +263,18 @@ pub(crate) mod tests {
         );
         assert_eq!(all.api_host().authority(), "ow:8443");
         assert!(!all.ssl_verify());
-        assert_eq!(all.service_token(), &ServiceToken::parse("alice:wonderland").expect("valid"));
+        assert_eq!(**all.service_token(), ServiceToken::parse("alice:wonderland").expect("valid"));
         assert_eq!(all.action().to_string(), "_/p/a b");
         assert_eq!(all.mode(), Mode::Metadata);
-        let context = HttpContext { path_prefix: "/a/b".to_owned(), forwarded: vec!["cookie"] };
+        let context = HttpContext::new("/a/b", vec!["cookie"]);
         assert_eq!(all.parameters(), &Parameters::Http(context));
         assert_eq!(all.timeout(), Duration::from_secs(1));
-        assert_eq!((all.on_timeout(), all.deadline()), (OnTimeout::Accept, Duration::from_secs(2)));
+        assert_eq!(all.on_timeout(), OnTimeout::Accept);
         assert_eq!(all.retries(), 5);
         assert_eq!(all.keepalive(), KeepAlive::Pool { idle: 2 });
         assert_eq!(all.keepalive_timeout(), Duration::from_secs(1));
         assert_eq!(all.max_req_body_size(), 1);
-        assert_eq!(all.upstream(), "cluster");
+        assert_eq!(all.upstream().as_ref(), "cluster");
         assert_eq!(settings(r#", "keepalive": false"#).keepalive(), KeepAlive::Off);
     }
 

@@ -10,9 +10,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::attributes::whole_number;
 use crate::headers::action_headers;
 use crate::media_type::MediaType;
+use crate::number::whole_number;
 use crate::object::{NotAnObject, entries};
 use crate::outcome::is_json;
 use crate::reply::Reply;
@@ -240,7 +240,9 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_told_apart() {
-        for result in ["", "<html>", "{", "{\"body\": 1", "{\"a\": 1} x", "[1", "{\"body\": 01}", "\u{c}{}"] {
+        for result in
+            ["", "<html>", "{", "{\"body\": 1", "{\"a\": 1} x", "[1", "{\"body\": 01}", "\u{c}{}", "{\"a\nb\": 1}"]
+        {
             assert_eq!(reply_to_result(result), Err(Misshapen::NotJson), "{result:?}");
             assert_eq!(reply_to_failure(result), Err(Misshapen::NotJson), "{result:?}");
         }

@@ -58,8 +58,8 @@ pub enum Choice {
     Serve(Rc<Target>),
     /// It is not for the filter.
     Pass,
-    /// It cannot be told whether it is for the filter.
-    Unknown,
+    /// There are routes, and the proxy does not tell the route of a request.
+    Unsupported,
 }
 
 impl Targets {
@@ -72,9 +72,9 @@ impl Targets {
                 Self::Every(Rc::new(Target::new(*settings, connections)))
             }
             Config::Routes(routes) => {
-                let mut upstreams: BTreeMap<String, Rc<Connections>> = BTreeMap::new();
+                let mut upstreams: BTreeMap<Rc<str>, Rc<Connections>> = BTreeMap::new();
                 let target = |(name, settings): (String, Settings)| {
-                    let upstream = upstreams.entry(settings.upstream().to_owned());
+                    let upstream = upstreams.entry(Rc::clone(settings.upstream()));
                     let connections = upstream.or_insert_with(|| Rc::new(Connections::new(settings.keepalive())));
                     (name.into_bytes(), Rc::new(Target::new(settings, Rc::clone(connections))))
                 };
@@ -89,7 +89,7 @@ impl Targets {
     pub fn choose(&self, proxy: Proxy, read_route: impl FnOnce() -> Option<Vec<u8>>) -> Choice {
         match (self, proxy) {
             (Self::Every(target), _) => Choice::Serve(Rc::clone(target)),
-            (Self::Routes(_), Proxy::Apisix) => Choice::Unknown,
+            (Self::Routes(_), Proxy::Apisix) => Choice::Unsupported,
             (Self::Routes(routes), Proxy::Envoy) => {
                 let target = read_route().and_then(|name| routes.get(&name));
                 target.map_or(Choice::Pass, |target| Choice::Serve(Rc::clone(target)))
@@ -119,7 +119,7 @@ mod tests {
         match targets.choose(proxy, || route.map(|name| name.as_bytes().to_vec())) {
             Choice::Serve(target) => target.settings().action().to_string(),
             Choice::Pass => "pass".to_owned(),
-            Choice::Unknown => "unknown".to_owned(),
+            Choice::Unsupported => "unsupported".to_owned(),
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
             (&routes, Proxy::Envoy, Some("X"), "pass"),
             (&routes, Proxy::Envoy, Some(""), "pass"),
             (&routes, Proxy::Envoy, None, "pass"),
-            (&routes, Proxy::Apisix, Some("x"), "unknown"),
+            (&routes, Proxy::Apisix, Some("x"), "unsupported"),
             (&none, Proxy::Envoy, Some("x"), "pass"),
         ];
         for (targets, proxy, route, expected) in cases {

@@ -138,7 +138,7 @@ fn the_table_of_attributes_is_that_of_the_code() {
             "none" => {
                 assert!(["package", "path_prefix", "forward_headers", "routes"].contains(&name.as_str()), "{name}")
             }
-            "host:port of api_host" => assert_eq!(complete("").upstream(), "ow:80"),
+            "host:port of api_host" => assert_eq!(complete("").upstream().as_ref(), "ow:80"),
             // Whether it is given matters on APISIX, which warns of it.
             value if name == "keepalive_timeout" => {
                 let given = complete(&format!(r#", "{name}": {value}"#));
@@ -179,7 +179,8 @@ fn errors() -> Vec<Error> {
         Error::NotConfigured,
         Error::MalformedBody { reason: "EOF".to_owned() },
         Error::ReservedParameter,
-        Error::UnknownRoute,
+        Error::RoutesUnsupported,
+        Error::OutOfMemory,
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -197,9 +198,10 @@ fn errors() -> Vec<Error> {
         Error::NotConfigured => 12,
         Error::MalformedBody { .. } => 13,
         Error::ReservedParameter => 14,
-        Error::UnknownRoute => 15,
+        Error::RoutesUnsupported => 15,
+        Error::OutOfMemory => 16,
     });
-    assert!(kinds.eq(0..16), "an error is missing");
+    assert!(kinds.eq(0..17), "an error is missing");
     errors
 }
 
