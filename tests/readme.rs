@@ -98,6 +98,14 @@ fn json_blocks_are_configurations_the_filter_accepts() {
 }
 
 #[test]
+fn the_api_in_one_action_is_the_one_that_the_tests_run() {
+    let action = include_str!("api/orders.js");
+    assert!(blocks("js").iter().any(|block| block == action), "the README does not show tests/api/orders.js");
+    let filter = include_str!("api/filter.json");
+    assert!(blocks("json").iter().any(|block| block == filter), "the README does not show tests/api/filter.json");
+}
+
+#[test]
 fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
     let reference: Value = serde_saphyr::from_str(include_str!("../envoy/envoy.yaml")).expect("YAML");
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
@@ -136,7 +144,7 @@ fn the_table_of_attributes_is_that_of_the_code() {
                 assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
             }
             "none" => {
-                assert!(["package", "path_prefix", "forward_headers", "routes"].contains(&name.as_str()), "{name}")
+                assert!(["package", "path_prefix", "forward_headers", "routes"].contains(&name.as_str()), "{name}");
             }
             "host:port of api_host" => assert_eq!(complete("").upstream().as_ref(), "ow:80"),
             // Whether it is given matters on APISIX, which warns of it.

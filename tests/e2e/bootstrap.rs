@@ -25,11 +25,25 @@ pub struct Line {
     pub plugin: Value,
     /// The port of the cluster of the same name, if there is one.
     pub upstream: Option<u16>,
+    /// What is different from the reference configuration: fields of the `manager` of connections, and of the `cluster`.
+    pub changes: Value,
 }
 
 /// The configuration of the filter as a message that reaches it as it is.
 pub fn string_value(json: &str) -> Value {
     json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": json })
+}
+
+/// A change of the manager: these are its routes.
+pub fn routes(routes: &Value) -> Value {
+    json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } })
+}
+
+/// A route for all below a path. The filter should take its requests over: those it lets through go to the leak.
+pub fn route(site: &str, name: &str, prefix: &str) -> Value {
+    let mut route = json!({ "name": name, "match": { "path_separated_prefix": prefix } });
+    merge(&mut route, &to_the_leak(site));
+    route
 }
 
 impl Reference {
@@ -49,8 +63,12 @@ impl Reference {
         let listener = &self.configuration["static_resources"]["listeners"][0];
         let cluster = &self.configuration["static_resources"]["clusters"][0];
         let listeners: Vec<_> = lines.iter().map(|line| self.listener(listener.clone(), line)).collect();
-        let mut clusters: Vec<_> =
-            lines.iter().filter_map(|line| Some(named(cluster.clone(), &line.name, line.upstream?))).collect();
+        let changed = |line: &Line| {
+            let mut cluster = named(cluster.clone(), &line.name, line.upstream?);
+            merge(&mut cluster, &line.changes["cluster"]);
+            Some(cluster)
+        };
+        let mut clusters: Vec<_> = lines.iter().filter_map(changed).collect();
         clusters.push(named(cluster.clone(), "leak", leak));
         configuration["static_resources"] = json!({ "listeners": listeners, "clusters": clusters });
         *at(&mut configuration, "/admin/address/socket_address/port_value") = json!(0);
@@ -67,11 +85,10 @@ impl Reference {
             let route = route.as_object_mut().expect("a route");
             if !route.contains_key("typed_per_filter_config") {
                 route.remove("direct_response");
-                route.insert("route".to_owned(), json!({ "cluster": "leak" }));
-                let header = json!({ "key": LEAKED_FROM, "value": line.name });
-                route.insert("request_headers_to_add".to_owned(), json!([{ "header": header }]));
+                route.extend(to_the_leak(&line.name).as_object().expect("an object").clone());
             }
         }
+        merge(manager, &line.changes["manager"]);
         let filters = array(at(manager, "/http_filters"));
         let is_wasm = |filter: &&mut Value| {
             filter["typed_config"]["@type"].as_str().is_some_and(|name| name.ends_with(".wasm.v3.Wasm"))
@@ -82,6 +99,21 @@ impl Reference {
         plugin["configuration"] = line.plugin.clone();
         *at(plugin, "/vm_config/code/local/filename") = json!(self.filter);
         listener
+    }
+}
+
+/// Fields of a route to the leak.
+fn to_the_leak(site: &str) -> Value {
+    let header = json!({ "key": LEAKED_FROM, "value": site });
+    json!({ "route": { "cluster": "leak" }, "request_headers_to_add": [{ "header": header }] })
+}
+
+/// Puts fields in the place of others, at any depth. Null changes nothing.
+fn merge(value: &mut Value, changes: &Value) {
+    match changes {
+        Value::Null => {}
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| merge(&mut value[name], field)),
+        other => *value = other.clone(),
     }
 }
 

@@ -49,17 +49,24 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
 pub fn chunked(path: &str, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Vec<u8> {
     let mut request = head("POST", path, &[("transfer-encoding", "chunked")]);
     request.extend(b"\r\n");
-    for chunk in chunks {
-        write!(request, "{:x}\r\n", chunk.len()).expect("a vector takes it");
-        request.extend(*chunk);
-        request.extend(b"\r\n");
-    }
-    request.extend(b"0\r\n");
-    for (name, value) in trailers {
-        write!(request, "{name}: {value}\r\n").expect("a vector takes it");
-    }
-    request.extend(b"\r\n");
+    request.extend(in_chunks(chunks, trailers));
     request
+}
+
+/// A body in chunks, and its trailers.
+pub fn in_chunks(chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for chunk in chunks {
+        write!(body, "{:x}\r\n", chunk.len()).expect("a vector takes it");
+        body.extend(*chunk);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"0\r\n");
+    for (name, value) in trailers {
+        write!(body, "{name}: {value}\r\n").expect("a vector takes it");
+    }
+    body.extend(b"\r\n");
+    body
 }
 
 /// Sends these bytes and reads the only reply to them, up to the end of the connection.
@@ -115,19 +122,34 @@ pub fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a [u8]> {
     reply.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
 }
 
-/// Sends one HTTP/2 request: headers, then the body if there is one, then trailers if there are any.
-pub fn ask_http2(port: u16, body: Option<&[u8]>, trailers: &[(&str, &str)]) -> Reply {
+/// Sends one HTTP/2 request with POST: headers, then the body if there is one, then trailers if there are any.
+pub fn ask_http2(
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+    trailers: &[(&str, &str)],
+) -> Reply {
+    let mut request = http::Request::post(format!("http://gateway.example{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).expect("a request");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let reply = async { tokio::time::timeout(PATIENCE, http2(port, body, trailers)).await };
+    let reply = async { tokio::time::timeout(PATIENCE, http2(port, request, body, trailers)).await };
     runtime.block_on(reply).expect("a reply in time").expect("a valid reply")
 }
 
-async fn http2(port: u16, body: Option<&[u8]>, trailers: &[(&str, &str)]) -> Result<Reply, h2::Error> {
+async fn http2(
+    port: u16,
+    request: http::Request<()>,
+    body: Option<&[u8]>,
+    trailers: &[(&str, &str)],
+) -> Result<Reply, h2::Error> {
     let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
     let (client, connection) = h2::client::handshake(stream).await?;
     let connection = tokio::spawn(connection);
     let mut client = client.ready().await?;
-    let request = http::Request::post("http://gateway.example/hello").body(()).expect("a request");
     let (response, mut sending) = client.send_request(request, body.is_none() && trailers.is_empty())?;
     if let Some(body) = body {
         sending.send_data(Bytes::copy_from_slice(body), trailers.is_empty())?;

@@ -72,7 +72,7 @@ fn message(bytes: Vec<u8>) -> Value {
 /// of the secrets.
 fn check(plugin: &Value, errors: &[String], secrets: &[String]) {
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    let line = Line { name: "filter".to_owned(), plugin: plugin.clone(), upstream: None };
+    let line = Line { name: "filter".to_owned(), plugin: plugin.clone(), upstream: None, changes: Value::Null };
     // Nothing is sent to this Envoy, so no port needs to be behind it.
     let configuration = reference.with(&[line], 1);
     if errors.is_empty() {

@@ -1,20 +1,25 @@
 //! Deadlines, in seconds of the clock.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use corpus::Reply;
+use serde_json::{Value, json};
 
 use crate::client::{self, get};
-use crate::openwhisk::Action;
-use crate::stage::{Behind, Plan, Site, config};
-use crate::upstream;
+use crate::modes::SLOW;
+use crate::stage::Plan;
+use crate::upstream::{self, answer, answers};
 
-/// The deadline of the sites here, 1 second, less the grain of Envoy's clock: it counts from the time at
-/// which its loop woke up, some milliseconds before it makes the call.
-const DEADLINE: Duration = Duration::from_millis(980);
+/// When the answer of a deadline may come: a little early, as Envoy's clock counts from the time at which its loop
+/// woke up, some milliseconds before it makes the call; and later on a busy machine, but before the action of
+/// 3 seconds has ended.
+const fn around(deadline: u64) -> Range<Duration> {
+    Duration::from_millis(deadline - 20)..Duration::from_millis(2500)
+}
 
-/// Well before the 3 seconds that the action takes, on a busy machine.
-const SOON: Duration = Duration::from_millis(2500);
+/// An activation of a scripted `OpenWhisk`.
+const ID: &str = "44794bd6aab74415b4e42a308d880e5b";
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -23,28 +28,62 @@ pub fn add(plan: &mut Plan) {
         ("deadline::a_silent_upstream_is_given_up", upstream::silent()),
         ("deadline::a_dripping_upstream_is_given_up", upstream::drips()),
     ] {
-        plan.test_site(name, attributes(), script, |_, port, _| check(port));
+        plan.test_site(name, attributes(), script, |_, port, _| {
+            let reply = given_up(port, 1000, around(1000));
+            assert_eq!(id(&reply), None);
+        });
     }
+    plan.test_action("deadline::an_action_of_3_seconds_is_given_up_after_1", attributes(), SLOW, |_, port| {
+        // Envoy's deadline and the 202 of OpenWhisk come at the same time: the id is known or not.
+        id(&given_up(port, 1000, around(1000)));
+    });
 
-    let name = "deadline::an_action_of_3_seconds_is_given_up_after_1";
-    let code = "function main() { return new Promise((resolve) => setTimeout(() => resolve({ late: true }), 3000)); }";
-    let action = Action { package: None, name: "slow".to_owned(), code: code.to_owned() };
-    let config = config(name, json!({ "timeout": 1000, "action": "slow" }));
-    plan.site(Site { name: name.to_owned(), config, behind: Behind::OpenWhisk(Some(action)) });
-    plan.test(name, move |stage| {
-        stage.check_openwhisk();
-        check(stage.port(name));
-        stage.check_good();
+    let name = "deadline::a_202_that_comes_early_is_a_504_with_the_id";
+    let body = json!({ "activationId": ID }).to_string();
+    let headers = [("content-type", "application/json"), ("x-openwhisk-activation-id", ID)];
+    let early = answers(answer(202, &headers, body.as_bytes()));
+    plan.test_site(name, attributes(), early, |_, port, _| {
+        let reply = given_up(port, 1000, Duration::ZERO..Duration::from_millis(900));
+        assert_eq!(id(&reply).as_deref(), Some(ID));
+    });
+
+    let accept = || json!({ "timeout": 500, "on_timeout": "accept" });
+    plan.test_action("deadline::accept_answers_with_the_id_after_the_timeout", accept(), SLOW, |stage, port| {
+        let (reply, took) = timed(port);
+        assert_eq!(reply.status, 202, "{}", String::from_utf8_lossy(&reply.body));
+        let id = id(&reply).expect("an id");
+        assert!(around(500).contains(&took), "answered after {took:?}");
+        assert_eq!(stage.openwhisk().record(&id), None, "the action has ended already");
+        assert_eq!(stage.openwhisk().wait_for_record(&id)["response"]["result"], json!({ "received": {} }));
+    });
+    plan.test_site("deadline::accept_waits_a_second_longer", accept(), upstream::silent(), |_, port, _| {
+        let late = Duration::from_millis(1480)..Duration::from_millis(3500);
+        assert_eq!(id(&given_up(port, 500, late)), None);
     });
 }
 
-fn check(port: u16) {
+fn timed(port: u16) -> (Reply, Duration) {
     let start = Instant::now();
     let reply = get(port, "/hello");
-    let took = start.elapsed();
+    (reply, start.elapsed())
+}
+
+/// A request that gets no result within the timeout, and its error after some time.
+fn given_up(port: u16, timeout: u64, expected: Range<Duration>) -> Reply {
+    let (reply, took) = timed(port);
     let body = String::from_utf8_lossy(&reply.body);
     assert_eq!(reply.status, 504, "{body}");
-    assert!(body.contains("the action did not answer within 1000 ms"), "{body}");
+    assert!(body.contains(&format!("the action did not answer within {timeout} ms")), "{body}");
     assert_eq!(client::header(&reply, "content-type"), [b"application/json"]);
-    assert!((DEADLINE..SOON).contains(&took), "answered after {took:?}");
+    assert!(expected.contains(&took), "answered after {took:?}, expected {expected:?}");
+    reply
+}
+
+/// The id of the activation, if the reply tells one: in its header and in its body.
+fn id(reply: &Reply) -> Option<String> {
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let id = body["activationId"].as_str();
+    let header: Vec<_> = id.iter().map(|id| id.as_bytes()).collect();
+    assert_eq!(client::header(reply, "x-openwhisk-activation-id"), header, "{body}");
+    id.map(str::to_owned)
 }

@@ -106,6 +106,14 @@ impl Envoy {
         listeners.iter().filter_map(port).collect()
     }
 
+    /// The value of one of its counters.
+    pub fn counter(&self, name: &str) -> u64 {
+        let stats = client::get(self.admin, &format!("/stats?filter={name}"));
+        let stats = String::from_utf8_lossy(&stats.body).into_owned();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok();
+        stats.lines().find_map(value).unwrap_or_else(|| panic!("no counter {name} among {stats:?}"))
+    }
+
     /// What it wrote so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()

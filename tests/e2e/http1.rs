@@ -7,8 +7,8 @@ use corpus::{Call, Headers, Reply};
 /// The largest head and trailer line that is read.
 const LINE_LIMIT: u64 = 1 << 20;
 
-/// Reads one request; nothing if the connection ends before it.
-pub fn read_call(reader: &mut impl BufRead) -> io::Result<Option<Call>> {
+/// Reads one request and its trailers; nothing if the connection ends before it.
+pub fn read_call(reader: &mut impl BufRead) -> io::Result<Option<(Call, Headers)>> {
     if reader.fill_buf()?.is_empty() {
         return Ok(None);
     }
@@ -20,12 +20,12 @@ pub fn read_call(reader: &mut impl BufRead) -> io::Result<Option<Call>> {
         return Err(bad(format!("no request line: {start:?}")));
     };
     let headers = headers(reader)?;
-    let body = match length(&headers)? {
+    let (body, trailers) = match length(&headers)? {
         Length::Chunked => chunks(reader)?,
-        Length::Known(size) => exactly(reader, size)?,
-        Length::UntilEnd => Vec::new(),
+        Length::Known(size) => (exactly(reader, size)?, Headers::new()),
+        Length::UntilEnd => (Vec::new(), Headers::new()),
     };
-    Ok(Some(Call { method, path, headers, body }))
+    Ok(Some((Call { method, path, headers, body }, trailers)))
 }
 
 /// Reads a whole connection that carries one reply to a request with this method, and nothing else.
@@ -44,7 +44,7 @@ pub fn read_reply(mut connection: &[u8], method: &str) -> io::Result<Reply> {
         }
         let has_body = method != "HEAD" && !matches!(status, 204 | 304);
         let body = match length(&headers)? {
-            Length::Chunked if has_body => chunks(reader)?,
+            Length::Chunked if has_body => chunks(reader)?.0,
             Length::Known(size) if has_body => exactly(reader, size)?,
             Length::UntilEnd if has_body => return Err(bad("a reply whose end is not told")),
             Length::Chunked | Length::Known(1..) if matches!(status, 204 | 304) => {
@@ -102,14 +102,14 @@ fn headers(reader: &mut impl BufRead) -> io::Result<Headers> {
     }
 }
 
-fn chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+/// Reads a body in chunks, and its trailers.
+fn chunks(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Headers)> {
     let mut body = Vec::new();
     loop {
         let size = line(reader)?;
         let size = u64::from_str_radix(&size, 16).map_err(|_| bad(format!("chunk size {size:?}")))?;
         if size == 0 {
-            headers(reader)?;
-            return Ok(body);
+            return Ok((body, headers(reader)?));
         }
         body.append(&mut exactly(reader, size)?);
         if !raw_line(reader)?.is_empty() {

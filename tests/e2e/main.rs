@@ -23,6 +23,8 @@ mod stage;
 mod upstream;
 
 // The tests.
+/// `tests/api`, the HTTP API in one action that the README shows.
+mod api;
 /// The filter's own configurations, accepted and rejected.
 mod configuration;
 /// Deadlines, in seconds of the clock.
@@ -33,8 +35,16 @@ mod fault;
 mod function;
 /// `tests/golden`, with a scripted upstream and with the local `OpenWhisk`.
 mod golden;
+/// Whole requests as parameters, with the local `OpenWhisk`.
+mod http_context;
 /// Connections to the upstream.
 mod keepalive;
+/// What is done with the action, and how soon.
+mod modes;
+/// Calls that are tried again, and those that may not be.
+mod retries;
+/// One listener with many routes.
+mod routes;
 /// Requests in every form HTTP knows, and in none.
 mod wire;
 
@@ -49,6 +59,11 @@ fn main() -> ExitCode {
     fault::add(&mut plan);
     deadline::add(&mut plan);
     keepalive::add(&mut plan);
+    modes::add(&mut plan);
+    retries::add(&mut plan);
+    routes::add(&mut plan);
+    http_context::add(&mut plan);
+    api::add(&mut plan);
     configuration::add(&mut plan);
     if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,15 +4,19 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use corpus::GUEST;
+use corpus::{GUEST, Reply};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::artifact;
 use crate::client::{self, PATIENCE};
+
+/// How often a record is looked for.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A running local `OpenWhisk`. Dropping it ends it.
 #[derive(Debug)]
@@ -74,11 +78,39 @@ impl OpenWhisk {
         self.put(&format!("actions/{path}{}", encoded(&action.name)), &exec.to_string())
     }
 
-    fn put(&self, entity: &str, body: &str) -> Result<(), String> {
+    /// The record of an activation, if it has ended.
+    pub fn record(&self, id: &str) -> Option<Value> {
+        let reply = self.ask("GET", &format!("activations/{id}"), "");
+        (reply.status == 200).then(|| serde_json::from_slice(&reply.body).expect("JSON"))
+    }
+
+    /// Waits until an activation has ended.
+    pub fn wait_for_record(&self, id: &str) -> Value {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Some(record) = self.record(id) {
+                return record;
+            }
+            thread::sleep(POLL);
+        }
+        panic!("no record of {id:?} after {PATIENCE:?}");
+    }
+
+    /// The records of the activations of an action that have ended.
+    pub fn records_of(&self, action: &str) -> Vec<Value> {
+        let reply = self.ask("GET", &format!("activations?name={action}"), "");
+        serde_json::from_slice(&reply.body).expect("a list")
+    }
+
+    fn ask(&self, method: &str, entity: &str, body: &str) -> Reply {
         let authorization = format!("Basic {}", STANDARD.encode(GUEST));
         let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
-        let path = format!("/api/v1/namespaces/_/{entity}?overwrite=true");
-        let reply = client::ask(self.port, &client::request("PUT", &path, &headers, body.as_bytes()));
+        let path = format!("/api/v1/namespaces/_/{entity}");
+        client::ask(self.port, &client::request(method, &path, &headers, body.as_bytes()))
+    }
+
+    fn put(&self, entity: &str, body: &str) -> Result<(), String> {
+        let reply = self.ask("PUT", &format!("{entity}?overwrite=true"), body);
         if reply.status == 200 {
             return Ok(());
         }

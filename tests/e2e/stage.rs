@@ -1,7 +1,6 @@
 //! What all tests share: one Envoy with a listener for each site, and the upstreams behind it.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
@@ -33,6 +32,8 @@ pub struct Site {
 pub enum Behind {
     /// An upstream with this script.
     Script(Script),
+    /// An upstream with this script that refuses connections until a test opens it.
+    Closed(Script),
     /// A port at which nobody listens.
     Nobody,
     /// No cluster at all.
@@ -52,7 +53,7 @@ pub struct Plan {
 /// What becomes the stage at the first test that needs it.
 #[derive(Default)]
 struct Shared {
-    sites: Mutex<Vec<Site>>,
+    sites: Mutex<Vec<(Site, Value)>>,
     stage: OnceLock<Result<Stage, String>>,
 }
 
@@ -63,7 +64,7 @@ pub struct Stage {
     upstreams: BTreeMap<String, Upstream>,
     leak: Upstream,
     // Held, so that its port stays the system's to give to nobody else.
-    _nobody: tokio::net::TcpSocket,
+    _nobody: Upstream,
     openwhisk: Result<OpenWhisk, String>,
 }
 
@@ -82,7 +83,12 @@ pub fn config(upstream: &str, attributes: Value) -> String {
 impl Plan {
     /// Adds a site.
     pub fn site(&mut self, site: Site) {
-        self.shared.sites.lock().expect("not poisoned").push(site);
+        self.site_with(site, Value::Null);
+    }
+
+    /// Adds a site that is different from the reference configuration, see [`Line::changes`].
+    pub fn site_with(&mut self, site: Site, changes: Value) {
+        self.shared.sites.lock().expect("not poisoned").push((site, changes));
     }
 
     /// Adds a site with a scripted upstream.
@@ -130,6 +136,28 @@ impl Plan {
         });
     }
 
+    /// Adds a test of a site of its own with the local `OpenWhisk`, where the action has this code; afterwards the
+    /// next good request on the same Envoy must get its 200.
+    pub fn test_action(
+        &mut self,
+        name: &str,
+        mut attributes: Value,
+        code: &str,
+        run: impl FnOnce(&Stage, u16) + Send + 'static,
+    ) {
+        let action = Action { package: None, name: name.replace("::", "."), code: code.to_owned() };
+        attributes["action"] = json!(action.name);
+        let behind = Behind::OpenWhisk(Some(action));
+        self.site(Site { name: name.to_owned(), config: config(name, attributes), behind });
+        let site = name.to_owned();
+        self.test(name, move |stage| {
+            stage.check_openwhisk();
+            run(stage, stage.port(&site));
+            stage.check_no_leak(&site);
+            stage.check_good();
+        });
+    }
+
     /// Runs the tests, ends everything, and tells whether all is well.
     pub fn run(self, arguments: &Arguments) -> bool {
         let conclusion = libtest_mimic::run(arguments, self.trials);
@@ -167,24 +195,22 @@ impl Shared {
 }
 
 impl Stage {
-    fn start(mut sites: Vec<Site>) -> Result<Self, String> {
+    fn start(mut sites: Vec<(Site, Value)>) -> Result<Self, String> {
         let good = upstream::result(r#"{"ready":true}"#);
-        sites.push(Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) });
+        let good = Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) };
+        sites.push((good, Value::Null));
         let reference = Reference::read()?;
         let leak = Upstream::start(upstream::result("\"leaked\""));
-        let (nobody, nobodys_port) = bound_only().map_err(|error| format!("no port: {error}"))?;
+        let nobody = Upstream::closed(upstream::silent());
         let openwhisk = OpenWhisk::start();
         let mut upstreams = BTreeMap::new();
         let mut lines = Vec::new();
-        for Site { name, config, behind } in sites {
+        for (Site { name, config, behind }, changes) in sites {
+            let mut scripted = |upstream: Upstream| Some(upstreams.entry(name.clone()).or_insert(upstream).port);
             let upstream = match behind {
-                Behind::Script(script) => {
-                    let upstream = Upstream::start(script);
-                    let port = upstream.port;
-                    upstreams.insert(name.clone(), upstream);
-                    Some(port)
-                }
-                Behind::Nobody => Some(nobodys_port),
+                Behind::Script(script) => scripted(Upstream::start(script)),
+                Behind::Closed(script) => scripted(Upstream::closed(script)),
+                Behind::Nobody => Some(nobody.port),
                 Behind::NoCluster => None,
                 Behind::OpenWhisk(action) => match (&openwhisk, action) {
                     (Ok(openwhisk), Some(action)) => {
@@ -195,7 +221,7 @@ impl Stage {
                     (Err(_), _) => None,
                 },
             };
-            lines.push(Line { name, plugin: string_value(&config), upstream });
+            lines.push(Line { name, plugin: string_value(&config), upstream, changes });
         }
         let envoy = Envoy::start(&reference.with(&lines, leak.port))?;
         Ok(Self { ports: envoy.ports(), envoy, upstreams, leak, _nobody: nobody, openwhisk })
@@ -211,11 +237,20 @@ impl Stage {
         self.upstreams.get(site).unwrap_or_else(|| panic!("no upstream {site}"))
     }
 
+    /// The local `OpenWhisk`.
+    pub fn openwhisk(&self) -> &OpenWhisk {
+        self.openwhisk.as_ref().unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Fails if there is no local `OpenWhisk`.
     pub fn check_openwhisk(&self) {
-        if let Err(error) = &self.openwhisk {
-            panic!("{error}");
-        }
+        self.openwhisk();
+    }
+
+    /// How often Envoy has tried a call of a site again.
+    pub fn retries(&self, site: &str) -> u64 {
+        // Source: Envoy's `Cluster.name`: a colon is an underscore in the names of counters.
+        self.envoy.counter(&format!("cluster.{}.upstream_rq_retry", site.replace(':', "_")))
     }
 
     /// Fails if the filter let a request of a site through.
@@ -246,12 +281,4 @@ impl Stage {
         complaints.extend(leaked.map(|call| format!("the filter let a request through: {call:?}")));
         complaints
     }
-}
-
-/// A port where connections are refused.
-fn bound_only() -> std::io::Result<(tokio::net::TcpSocket, u16)> {
-    let socket = tokio::net::TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-    let port = socket.local_addr()?.port();
-    Ok((socket, port))
 }

@@ -6,10 +6,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corpus::Call;
+use corpus::{Call, Headers};
+use tokio::net::TcpSocket;
 
 use crate::client::PATIENCE;
 use crate::http1;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 128;
 
 /// What an upstream does with a call; an error closes the connection.
 pub type Script = Arc<dyn Fn(&Call, &mut Connection) -> io::Result<()> + Send + Sync>;
@@ -25,6 +29,7 @@ pub struct Upstream {
     /// The port.
     pub port: u16,
     record: Arc<Record>,
+    closed: Mutex<Option<(TcpSocket, Script)>>,
 }
 
 /// What an upstream saw.
@@ -39,6 +44,8 @@ struct Record {
 pub struct Seen {
     /// All calls, in the order of their arrival.
     pub calls: Vec<Call>,
+    /// The trailers of each call.
+    pub trailers: Vec<Headers>,
     /// How many connections were accepted.
     pub accepted: usize,
     /// How many connections are open.
@@ -48,10 +55,24 @@ pub struct Seen {
 impl Upstream {
     /// Starts one.
     pub fn start(script: Script) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let record = Arc::new(Record::default());
-        let accepting = Arc::clone(&record);
+        let upstream = Self::closed(script);
+        upstream.open();
+        upstream
+    }
+
+    /// Takes a port, where connections are refused until it is opened.
+    pub fn closed(script: Script) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let port = socket.local_addr().expect("an address").port();
+        Self { port, record: Arc::default(), closed: Mutex::new(Some((socket, script))) }
+    }
+
+    /// Opens the port.
+    pub fn open(&self) {
+        let (socket, script) = self.closed.lock().expect("not poisoned").take().expect("opened once");
+        let listener = listen(socket).expect("the port is ours");
+        let accepting = Arc::clone(&self.record);
         // Ends with the process: nothing is left behind that could outlive it.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -60,7 +81,6 @@ impl Upstream {
                 thread::spawn(move || connection.serve(&script));
             }
         });
-        Self { port, record }
     }
 
     /// What it saw so far.
@@ -72,6 +92,15 @@ impl Upstream {
     pub fn wait(&self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Seen {
         self.record.wait(is_so).unwrap_or_else(|seen| panic!("the upstream never saw {what}: {seen:?}"))
     }
+}
+
+fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
+    // Only for as long as it takes: a listener of the runtime is made into one of the standard library.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    let listener = socket.listen(BACKLOG)?.into_std()?;
+    listener.set_nonblocking(false)?;
+    Ok(listener)
 }
 
 impl Record {
@@ -101,8 +130,11 @@ impl Connection {
 
     fn serve_calls(&mut self, script: &Script) -> io::Result<()> {
         let mut reader = BufReader::new(self.stream.try_clone()?);
-        while let Some(call) = http1::read_call(&mut reader)? {
-            self.record.change(|seen| seen.calls.push(call.clone()));
+        while let Some((call, trailers)) = http1::read_call(&mut reader)? {
+            self.record.change(|seen| {
+                seen.calls.push(call.clone());
+                seen.trailers.push(trailers);
+            });
             script(&call, self)?;
             if asks_for_close(&call) {
                 break;
@@ -174,6 +206,15 @@ pub fn breaks_off_after(bytes: Vec<u8>) -> Script {
     Arc::new(move |_, connection| {
         connection.send(&bytes)?;
         Err(io::ErrorKind::ConnectionAborted.into())
+    })
+}
+
+/// Takes the call, and resets the connection.
+pub fn resets() -> Script {
+    Arc::new(|_, connection| {
+        // Of all that refer to the connection, so it does not matter by which it is set.
+        TcpSocket::from_std_stream(connection.stream.try_clone()?).set_zero_linger()?;
+        Err(io::ErrorKind::ConnectionReset.into())
     })
 }
 

@@ -50,18 +50,26 @@ fn bodies(plan: &mut Plan) {
         ("chunked_1_mb", sent(chunked("/hello", &large.chunks(9999).collect::<Vec<_>>(), &[])), large.clone()),
         ("chunked_without_chunks", sent(chunked("/hello", &[], &[])), Vec::new()),
         ("chunked_with_trailers", sent(chunked("/hello", &[NAMED], &[("x-checksum", "1")])), NAMED.to_vec()),
-        ("http2_no_body", Box::new(|port| ask_http2(port, None, &[])), Vec::new()),
-        ("http2", Box::new(|port| ask_http2(port, Some(NAMED), &[])), NAMED.to_vec()),
+        ("http2_no_body", Box::new(|port| ask_http2(port, "/hello", &[], None, &[])), Vec::new()),
+        ("http2", Box::new(|port| ask_http2(port, "/hello", &[], Some(NAMED), &[])), NAMED.to_vec()),
         (
             "http2_1_mb",
             {
                 let large = large.clone();
-                Box::new(move |port| ask_http2(port, Some(&large), &[]))
+                Box::new(move |port| ask_http2(port, "/hello", &[], Some(&large), &[]))
             },
             large,
         ),
-        ("http2_with_trailers", Box::new(|port| ask_http2(port, Some(NAMED), &[("x-checksum", "1")])), NAMED.to_vec()),
-        ("http2_only_trailers", Box::new(|port| ask_http2(port, None, &[("x-checksum", "1")])), Vec::new()),
+        (
+            "http2_with_trailers",
+            Box::new(|port| ask_http2(port, "/hello", &[], Some(NAMED), &[("x-checksum", "1")])),
+            NAMED.to_vec(),
+        ),
+        (
+            "http2_only_trailers",
+            Box::new(|port| ask_http2(port, "/hello", &[], None, &[("x-checksum", "1")])),
+            Vec::new(),
+        ),
         ("expect_100_continue", Box::new(expect_continue), NAMED.to_vec()),
     ];
     for (name, ask, expected) in forms {
