@@ -1,5 +1,8 @@
 # Everything a user or a developer runs. `make help` lists it.
 
+# The Envoy of the demo and the tests, and the newest patches of the minor versions for `make matrix`.
+envoy_version := 1.40.0
+versions ?= 1.36.4 1.37.0 1.38.3 1.39.3 $(envoy_version)
 # An Envoy of your own: ENVOY=/path/to/envoy
 ENVOY ?= $(CURDIR)/target/envoy/bin/envoy
 export ENVOY
@@ -9,6 +12,8 @@ openwhisk := target/release/openwhisk-local
 # The largest the filter may get, in bytes. Optimised for size it would be a sixth smaller, but cost Envoy about
 # 4 % more CPU for each request.
 size_budget := 415000
+# How long `make fuzz` tries each target.
+seconds ?= 60
 
 # What stands below relies on these paths, whatever cargo is told elsewhere.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -19,15 +24,19 @@ cargo_home := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 build_filter := CARGO_ENCODED_RUSTFLAGS="$$(printf '%s\037%s' "--remap-path-prefix=$(CURDIR)=." "--remap-path-prefix=$(cargo_home)=cargo")" \
 	cargo rustc --locked --release --lib --crate-type cdylib --target wasm32-wasip1
 # The release profile is made for the filter. A server should survive a panic, and need not be small.
-build_openwhisk := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	cargo build --locked --release -p openwhisk-local
+build_native := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	cargo build --locked --release
+build_openwhisk := $(build_native) -p openwhisk-local
 
 .DEFAULT_GOAL := help
-.PHONY: build envoy run test test-client check lint fmt size clean help toolchain
+.PHONY: build filter envoy run test test-client matrix fuzz soak check lint deny fmt size clean help toolchain
 
-build: toolchain ## Build the filter (target/wasm32-wasip1/release) and the local OpenWhisk (target/release)
-	$(build_filter)
+build: filter ## Build the filter (target/wasm32-wasip1/release) and the local OpenWhisk (target/release)
 	$(build_openwhisk)
+
+filter: toolchain # The same sources and toolchain give the same file, wherever they are.
+	$(build_filter)
+	@sha256sum $(wasm) 2>/dev/null || shasum -a 256 $(wasm)
 
 toolchain: # The wasm target, where rustup can add it.
 	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust with rustup" >&2; exit 1; }
@@ -37,7 +46,7 @@ toolchain: # The wasm target, where rustup can add it.
 		{ echo "error: the target wasm32-wasip1 is missing: install Rust with rustup" >&2; exit 1; }
 
 envoy: ## Put a real Envoy under target/envoy, unless ENVOY=/path says to use another one
-	@if [ "$(ENVOY)" = "$(CURDIR)/target/envoy/bin/envoy" ]; then sh envoy/install.sh; \
+	@if [ "$(ENVOY)" = "$(CURDIR)/target/envoy/bin/envoy" ]; then sh envoy/install.sh $(envoy_version) target/envoy; \
 	elif [ ! -x "$(ENVOY)" ]; then echo "error: ENVOY is $(ENVOY), which is no program" >&2; exit 1; fi
 
 run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses that OpenWhisk)
@@ -45,8 +54,9 @@ run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses 
 	@exec python3 envoy/run.py
 
 test: build envoy ## Run all tests: unit, golden, real Envoy, the official JavaScript client
-	@rm -rf target/tmp/golden
+	@rm -rf target/tmp/golden target/tmp/produced
 	cargo test --locked --workspace
+	cargo test --locked --test secrets -- --ignored --nocapture
 	@printf '\n%-28s %5s %5s %6s  %s\n' 'golden cases' all ran passed 'left out, and why'
 	@cat target/tmp/golden/*.row
 	@$(MAKE) --no-print-directory test-client
@@ -61,7 +71,39 @@ test-client: # The official client of OpenWhisk against the local one.
 		echo "left out: the test of the JavaScript client, because node and npm are missing"; \
 	fi
 
-check: lint size ## Check formatting, lints, documentation and the size of the filter
+fuzz: ## Fuzz the core, each target for 60 seconds; seconds=600 for longer
+	@sh tests/fuzz/run.sh fuzz "$(seconds)"
+
+soak: seconds = 600
+soak: filter envoy ## Send mixed good and bad traffic through a real Envoy for 600 seconds; seconds=60 for less, seed=7 for that traffic
+	$(build_native) -p soak
+	@exec target/release/soak "$(seconds)" $(seed)
+
+matrix: build ## Run the end-to-end tests on each minor version of Envoy (versions="1.36.4 1.40.0" for some)
+	@mkdir -p target/matrix
+	@for version in $(versions); do \
+		sh envoy/install.sh $$version target/envoy-$$version || exit 1; \
+		echo "Envoy $$version: target/matrix/$$version.log"; \
+		ENVOY="$(CURDIR)/target/envoy-$$version/bin/envoy" cargo test --locked --test e2e >target/matrix/$$version.log 2>&1; \
+		echo $$? >target/matrix/$$version.status; \
+		grep '^test result' target/matrix/$$version.log | tail -n 1 | sed 's/; 0 ignored.*//'; \
+	done
+	@printf '\n| Envoy | end-to-end tests |\n|---|---|\n'
+	@failed=0; for version in $(versions); do \
+		printf '| %s | %s |\n' $$version "$$(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed\).*/\1/p' target/matrix/$$version.log | tail -n 1)"; \
+		[ "$$(cat target/matrix/$$version.status)" = 0 ] || failed=1; \
+	done; exit $$failed
+
+check: lint deny size ## Check formatting, lints, documentation, dependencies and the size of the filter
+
+deny: # Licences, bans and sources of the dependencies. Advisories are checked on GitHub, where their database is.
+	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; \
+	elif [ "$(CI)" = true ]; then \
+		[ -x target/tools/bin/cargo-deny ] || cargo install --locked --quiet --root target/tools --no-default-features cargo-deny; \
+		PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny check licenses bans sources; \
+	else \
+		echo "left out: licences, bans and sources of the dependencies, because cargo-deny is missing"; \
+	fi
 
 lint: toolchain # Clippy runs natively and for the wasm target, where the host edge exists.
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
@@ -74,8 +116,7 @@ lint: toolchain # Clippy runs natively and for the wasm target, where the host e
 fmt: ## Format the sources
 	cargo fmt --all
 
-size: toolchain ## Build the filter and compare its size with the budget
-	$(build_filter)
+size: filter ## Build the filter and compare its size with the budget
 	@size=$$(wc -c < $(wasm)); echo "$(wasm): $$size bytes of $(size_budget)"; test $$size -le $(size_budget)
 
 clean: ## Remove everything that was built or installed

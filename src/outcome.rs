@@ -14,6 +14,9 @@ use crate::settings::{Mode, OnTimeout, Settings};
 /// Source: apache/openwhisk `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
 pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
 
+/// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
+const LONGEST_ID: usize = 256;
+
 /// A call without an answer this close to its deadline passed it: the host's clock of a call starts at the
 /// beginning of its event loop's turn, so its deadline comes a little early by ours.
 ///
@@ -89,7 +92,7 @@ impl Answer {
         let status = StatusCode::from_bytes(value(":status")?).ok()?;
         let activation_id = value(ACTIVATION_ID)
             .and_then(|value| std::str::from_utf8(value).ok())
-            .filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()))
+            .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
             .map(str::to_owned);
         // Source: Envoy's AsyncClient: its own answers are text/plain and lack the header which the
         // router adds to every answer of an upstream.
@@ -338,7 +341,7 @@ mod tests {
             assert_eq!(Answer::read(&[(":status".to_owned(), status.into())], Vec::new()), None, "{status:?}");
         }
         assert_eq!(Answer::read(&[], Vec::new()), None);
-        for id in [&b""[..], b"\xff", b"a b", b"a\r\nx: y"] {
+        for id in [&b""[..], b"\xff", b"a b", b"a\r\nx: y", &[b'a'; LONGEST_ID + 1]] {
             let headers = [(":status".to_owned(), b"200".to_vec()), (ACTIVATION_ID.to_owned(), id.to_vec())];
             let answer = Answer::read(&headers, Vec::new()).expect("a status");
             assert_eq!(answer.activation_id, None, "{:?}", id.escape_ascii().to_string());

@@ -5,6 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::mistake::shown;
+
 /// Starts the name of an environment variable in place of a secret, in any case.
 ///
 /// Source: apache/apisix `apisix/core/env.lua`, `parse_env_uri`.
@@ -52,10 +54,11 @@ impl ServiceToken {
         if !is_environment_name(name) {
             return Err("a reference to an environment variable with a malformed name".to_owned());
         }
+        let variable = format!("the environment variable `{}`", shown(name));
         let Some(text) = read_environment(name) else {
-            return Err(format!("the environment variable `{name}`, which is not set in the wasm VM"));
+            return Err(format!("{variable}, which is not set in the wasm VM"));
         };
-        Self::parse(&text).map_err(|found| format!("the environment variable `{name}`, which is {found}"))
+        Self::parse(&text).map_err(|found| format!("{variable}, which is {found}"))
     }
 
     /// Checks a token and encodes it.

@@ -2,7 +2,9 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "test code stops at the first surprise")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
@@ -16,7 +18,7 @@ const FEATURES: WasmFeatures =
 
 fn filter() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILTER);
-    std::fs::read(path).unwrap_or_else(|error| panic!("{FILTER}: {error}: run `make build` first"))
+    fs::read(path).unwrap_or_else(|error| panic!("{FILTER}: {error}: run `make build` first"))
 }
 
 /// A host refuses to load a module with an import it does not have. Those of `wasm-nginx-module` lack
@@ -42,6 +44,47 @@ fn the_filter_needs_no_newer_feature_of_wasm_than_the_oldest_host_has() {
     Validator::new_with_features(FEATURES)
         .validate_all(&filter())
         .expect("valid for an engine of the age of wasmtime 0.38");
+}
+
+/// Whoever builds the same sources gets the same file, and can compare it with the one they were given.
+#[test]
+fn another_folder_gives_the_same_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another folder");
+    let _ = fs::remove_dir_all(&copy);
+    for part in ["Cargo.toml", "Cargo.lock", "Makefile", "envoy", "src", "tests"] {
+        copy_all(&root.join(part), &copy.join(part));
+    }
+    // Nothing of the build that runs this test reaches the other one.
+    let mut make = Command::new("make");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO") || name == "RUSTFLAGS" || name == "MAKEFLAGS" {
+            make.env_remove(name);
+        }
+    }
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        make.env("CARGO_HOME", home);
+    }
+    let built = make.arg("filter").current_dir(&copy).output().expect("make runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let other = fs::read(copy.join(FILTER)).expect("it is built");
+    assert!(other == filter(), "the file differs");
+    fs::remove_dir_all(&copy).expect("it can be removed");
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            let name = entry.file_name().expect("a name");
+            if name != "node_modules" && name != "target" {
+                copy_all(&entry, &to.join(name));
+            }
+        }
+    } else {
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corpus::{Answer, Case, Configuration, Driver, Fault, Tally};
+use corpus::{Answer, Case, Configuration, Driver, Fault, Produced, Tally};
 use libtest_mimic::{Arguments, Failed, Trial};
 use openwhisk_filter::call::Call;
 use openwhisk_filter::config::Config;
@@ -45,7 +45,9 @@ fn read_environment(name: &str) -> Option<String> {
 }
 
 fn run(case: &Case) -> Result<(), Failed> {
+    let produced = Produced::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "native")?;
     let config = Config::from_json(case.config_json("openwhisk").as_bytes(), &read_environment)?;
+    produced.add(format!("{config:?}"))?;
     let mut exchange = Exchange::new(Some(Rc::new(Targets::new(config))));
     let body = &case.request.body;
     let pseudo = [(":authority", "gateway.example"), (":method", &case.request.method), (":path", &case.request.path)];
@@ -55,6 +57,7 @@ fn run(case: &Case) -> Result<(), Failed> {
     if step == Step::Wait {
         step = exchange.on_request_body(body.len(), true, |_| Some(body.clone()));
     }
+    produced.add(format!("{exchange:?} {step:?}"))?;
     let mut calls = Vec::new();
     if let Step::Invoke(call) = step {
         calls.push(shown_call(&call));
@@ -62,6 +65,10 @@ fn run(case: &Case) -> Result<(), Failed> {
         step = exchange.on_outcome(outcome(answer));
     }
     case.compare_calls(&calls, Driver::Native)?;
+    produced.add(format!("{exchange:?} {step:?}"))?;
+    if let Step::Fail(error, _) = &step {
+        produced.add(error.to_string())?;
+    }
     match step {
         Step::Send(reply) | Step::Fail(_, reply) => Ok(case.compare_reply(&shown_reply(&reply), Driver::Native)?),
         other => Err(format!("no reply, but {other:?}").into()),
@@ -115,6 +122,7 @@ fn shown_reply(reply: &Reply) -> corpus::Reply {
 fn configure(configuration: &Configuration) -> Result<(), Failed> {
     let config = Config::from_json(&configuration.bytes, &read_environment);
     let said = format!("{config:?}");
+    Produced::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "native")?.add(&said)?;
     if let Some(secret) = configuration.secrets.iter().find(|secret| said.contains(secret.as_str())) {
         return Err(format!("{secret:?} is shown: {said}").into());
     }

@@ -293,8 +293,8 @@ fn the_commands_exist() {
 
 #[test]
 fn the_version_of_envoy_is_the_tested_one() {
-    let install = include_str!("../envoy/install.sh");
-    let version = install.lines().find_map(|line| line.strip_prefix("version=")).expect("a version");
+    let make = include_str!("../Makefile");
+    let version = make.lines().find_map(|line| line.strip_prefix("envoy_version := ")).expect("a version");
     for expected in [format!("(version {version})"), format!("envoyproxy/envoy:v{version}")] {
         assert!(README.contains(&expected), "{expected}");
     }

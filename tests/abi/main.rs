@@ -16,7 +16,7 @@ use std::sync::Arc;
 use abi_host::{
     Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version,
 };
-use corpus::{Configuration, Driver, Tally};
+use corpus::{Configuration, Driver, Produced, Tally};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
             let tally = Arc::clone(&tally);
             trials.push(Trial::test(format!("{name}::{}", case.name), move || {
                 tally.begin();
-                abi_host::run(&case, &Filter::built(), personality)?;
+                abi_host::run(&case, &Filter::built(), personality, &produced()?)?;
                 tally.pass();
                 Ok(())
             }));
@@ -71,6 +71,11 @@ fn main() {
     conclusion.exit();
 }
 
+/// Where everything that the filter says is kept.
+fn produced() -> std::io::Result<Produced> {
+    Produced::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "abi")
+}
+
 const CONFIGURATION: &str = r#""api_host": "http:\/\/127.0.0.1:3233", "service_token": "alice:wonderland",
     "namespace": "guest", "action": "hello", "timeout": 1000.0"#;
 
@@ -101,6 +106,9 @@ fn configure(personality: Personality, configuration: &Configuration) {
     let errors = configuration.errors.iter().filter(|_| is_asked);
     let expected: Vec<_> = errors.map(|error| format!("openwhisk: {error}")).collect();
     assert!(said.iter().copied().eq(&expected), "expected {expected:#?}, got {said:#?}");
+    for line in host.log() {
+        produced().and_then(|produced| produced.add(line.to_string())).expect("it can be kept");
+    }
     for secret in &configuration.secrets {
         let leak = host.log().iter().find(|line| line.text.contains(secret.as_str()));
         assert!(leak.is_none(), "{secret:?} is in the log: {leak:?}");

@@ -30,3 +30,9 @@ fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String
     }
     Err(format!("{} is missing: run `{command}`, or set {variable} to where it is", path.display()))
 }
+
+/// Keeps something that the filter produced for the search for secrets after all tests.
+pub fn keep(name: &str, piece: impl AsRef<[u8]>) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    corpus::Produced::new(folder, name).and_then(|produced| produced.add(piece)).expect("it can be kept");
+}

@@ -89,11 +89,7 @@ impl Reference {
             }
         }
         merge(manager, &line.changes["manager"]);
-        let filters = array(at(manager, "/http_filters"));
-        let is_wasm = |filter: &&mut Value| {
-            filter["typed_config"]["@type"].as_str().is_some_and(|name| name.ends_with(".wasm.v3.Wasm"))
-        };
-        let plugin = at(filters.iter_mut().find(is_wasm).expect("the filter is in the chain"), "/typed_config/config");
+        let plugin = at(filter(manager), "/typed_config/config");
         plugin["name"] = json!(line.name);
         plugin["root_id"] = json!(line.name);
         plugin["configuration"] = line.plugin.clone();
@@ -126,7 +122,16 @@ fn named(mut cluster: Value, name: &str, port: u16) -> Value {
     cluster
 }
 
-fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+/// The filter in the chain of a manager of connections.
+pub fn filter(manager: &mut Value) -> &mut Value {
+    let is_wasm = |filter: &&mut Value| {
+        filter["typed_config"]["@type"].as_str().is_some_and(|name| name.ends_with(".wasm.v3.Wasm"))
+    };
+    array(at(manager, "/http_filters")).iter_mut().find(is_wasm).expect("the filter is in the chain")
+}
+
+/// What stands there.
+pub fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
     value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
 }
 

@@ -1,12 +1,13 @@
 //! A client of Envoy that sends exact bytes and reads replies strictly.
 
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 use corpus::{Headers, Reply};
+use h2::client::SendRequest;
 
 use crate::http1;
 
@@ -110,6 +111,31 @@ pub fn get(port: u16, path: &str) -> Reply {
     ask(port, &request("GET", path, &[], b""))
 }
 
+/// A connection for one request after the other.
+pub struct Session {
+    reader: BufReader<TcpStream>,
+}
+
+impl Session {
+    /// Connects.
+    pub fn connect(port: u16) -> io::Result<Self> {
+        Ok(Self { reader: BufReader::new(try_connect(port)?) })
+    }
+
+    /// Sends a body with POST, and reads the reply. An error is the end of the session.
+    pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Reply> {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: gateway.example\r\ncontent-length: {length}\r\n\r\n");
+        self.reader.get_mut().write_all(&[head.as_bytes(), body].concat())?;
+        http1::read_next_reply(&mut self.reader, "POST")
+    }
+
+    /// Whether nothing has come since the last reply.
+    pub fn is_idle(&self) -> bool {
+        self.reader.buffer().is_empty()
+    }
+}
+
 /// Sends these bytes and goes away; returns when the other side knows.
 pub fn leave_after(port: u16, request: &[u8]) {
     let mut stream = connect(port);
@@ -130,26 +156,51 @@ pub fn ask_http2(
     body: Option<&[u8]>,
     trailers: &[(&str, &str)],
 ) -> Reply {
+    in_http2(port, async |client| exchange(client, path, headers, body, trailers).await)
+}
+
+/// Sends one HTTP/2 request with POST, resets it when that is so, and sends another on the same connection.
+pub fn reset_http2(port: u16, path: &str, body: &'static [u8], is_so: impl Fn() -> bool, next: &[u8]) -> Reply {
+    in_http2(port, async |client| {
+        let request = http::Request::post(format!("http://gateway.example{path}")).body(()).expect("a request");
+        let (response, mut sending) = client.send_request(request, false)?;
+        sending.send_data(body.into(), true)?;
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        sending.send_reset(h2::Reason::CANCEL);
+        drop(response);
+        exchange(client, path, &[], Some(next), &[]).await
+    })
+}
+
+/// Does something with an HTTP/2 connection, within the time there is.
+fn in_http2(port: u16, run: impl AsyncFnOnce(&mut SendRequest<Bytes>) -> Result<Reply, h2::Error>) -> Reply {
+    let reply = async {
+        let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
+        let (client, connection) = h2::client::handshake(stream).await?;
+        let connection = tokio::spawn(connection);
+        let reply = run(&mut client.ready().await?).await;
+        connection.abort();
+        reply
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let reply = runtime.block_on(async { tokio::time::timeout(PATIENCE, reply).await });
+    reply.expect("a reply in time").expect("a valid reply")
+}
+
+async fn exchange(
+    client: &mut SendRequest<Bytes>,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+    trailers: &[(&str, &str)],
+) -> Result<Reply, h2::Error> {
     let mut request = http::Request::post(format!("http://gateway.example{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(()).expect("a request");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let reply = async { tokio::time::timeout(PATIENCE, http2(port, request, body, trailers)).await };
-    runtime.block_on(reply).expect("a reply in time").expect("a valid reply")
-}
-
-async fn http2(
-    port: u16,
-    request: http::Request<()>,
-    body: Option<&[u8]>,
-    trailers: &[(&str, &str)],
-) -> Result<Reply, h2::Error> {
-    let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
-    let (client, connection) = h2::client::handshake(stream).await?;
-    let connection = tokio::spawn(connection);
-    let mut client = client.ready().await?;
     let (response, mut sending) = client.send_request(request, body.is_none() && trailers.is_empty())?;
     if let Some(body) = body {
         sending.send_data(Bytes::copy_from_slice(body), trailers.is_empty())?;
@@ -165,7 +216,6 @@ async fn http2(
         receiving.flow_control().release_capacity(data.len())?;
         body.extend(data);
     }
-    connection.abort();
     let headers: Headers =
         parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     Ok(Reply { status: parts.status.as_u16(), headers, body })

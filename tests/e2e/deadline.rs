@@ -24,15 +24,10 @@ const ID: &str = "44794bd6aab74415b4e42a308d880e5b";
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
     let attributes = || json!({ "timeout": 1000 });
-    for (name, script) in [
-        ("deadline::a_silent_upstream_is_given_up", upstream::silent()),
-        ("deadline::a_dripping_upstream_is_given_up", upstream::drips()),
-    ] {
-        plan.test_site(name, attributes(), script, |_, port, _| {
-            let reply = given_up(port, 1000, around(1000));
-            assert_eq!(id(&reply), None);
-        });
-    }
+    plan.test_site("deadline::a_silent_upstream_is_given_up", attributes(), upstream::silent(), |_, port, _| {
+        let reply = given_up(port, 1000, around(1000));
+        assert_eq!(id(&reply), None);
+    });
     plan.test_action("deadline::an_action_of_3_seconds_is_given_up_after_1", attributes(), SLOW, |_, port| {
         // Envoy's deadline and the 202 of OpenWhisk come at the same time: the id is known or not.
         id(&given_up(port, 1000, around(1000)));

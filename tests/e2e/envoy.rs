@@ -31,10 +31,31 @@ pub struct Envoy {
     admin: u16,
 }
 
+/// How one is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many workers it has.
+    pub workers: usize,
+    /// How long connections to a listener live that has another configuration now.
+    pub drain_seconds: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // Envoy's own is a worker for each processor.
+        Self { workers: 1, drain_seconds: 600 }
+    }
+}
+
 impl Envoy {
-    /// Starts one and waits until it serves.
+    /// Starts one with one worker and waits until it serves.
     pub fn start(configuration: &Value) -> Result<Self, String> {
-        let mut envoy = Self::spawn(configuration)?;
+        Self::start_with(configuration, &Options::default())
+    }
+
+    /// Starts one and waits until it serves.
+    pub fn start_with(configuration: &Value, options: &Options) -> Result<Self, String> {
+        let mut envoy = Self::spawn(configuration, options)?;
         let address = envoy.folder.join("admin");
         let started = Instant::now();
         while started.elapsed() < START {
@@ -44,7 +65,8 @@ impl Envoy {
             let port = fs::read_to_string(&address).ok().and_then(|text| text.rsplit(':').next()?.parse().ok());
             if let Some(port) = port {
                 envoy.admin = port;
-                if client::get(port, "/ready").status == 200 {
+                // Some versions close the first connections without a word.
+                if client::try_get(port, "/ready").is_ok_and(|reply| reply.status == 200) {
                     return Ok(envoy);
                 }
             }
@@ -55,7 +77,7 @@ impl Envoy {
 
     /// Starts one that is expected to end by itself: how it ended, and its log.
     pub fn run(configuration: &Value) -> Result<(ExitStatus, String), String> {
-        let mut envoy = Self::spawn(configuration)?;
+        let mut envoy = Self::spawn(configuration, &Options::default())?;
         let started = Instant::now();
         while started.elapsed() < START {
             if let Ok(Some(status)) = envoy.child.try_wait() {
@@ -69,7 +91,7 @@ impl Envoy {
         Err(format!("Envoy goes on after {START:?}:\n{}", envoy.log()))
     }
 
-    fn spawn(configuration: &Value) -> Result<Self, String> {
+    fn spawn(configuration: &Value, options: &Options) -> Result<Self, String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let program = artifact::envoy()?;
         let name = format!("envoy-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -83,7 +105,9 @@ impl Envoy {
             .arg(&path)
             .arg("--admin-address-path")
             .arg(folder.join("admin"))
-            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "info"])
+            .args(["--use-dynamic-base-id", "--log-level", "info", "--component-log-level", "wasm:trace"])
+            .args(["--concurrency", &options.workers.to_string()])
+            .args(["--drain-time-s", &options.drain_seconds.to_string()])
             .env("OPENWHISK_TOKEN", GUEST)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -114,15 +138,39 @@ impl Envoy {
         stats.lines().find_map(value).unwrap_or_else(|| panic!("no counter {name} among {stats:?}"))
     }
 
+    /// Waits until one of its counters is so.
+    pub fn wait_for_counter(&self, name: &str, is_so: impl Fn(u64) -> bool) -> u64 {
+        let started = Instant::now();
+        loop {
+            let value = self.counter(name);
+            if is_so(value) {
+                return value;
+            }
+            assert!(started.elapsed() < client::PATIENCE, "{name} is still {value}");
+            thread::sleep(POLL);
+        }
+    }
+
     /// What it wrote so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Fails if the log has no line with all of these.
+    pub fn check_logged(&self, parts: &[&str]) {
+        let log = self.log();
+        let found = log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("wasm log")).collect();
+        assert!(found, "no line with {parts:?} among:\n{}", lines.join("\n"));
     }
 
     /// The lines of its log that no run may leave behind, and whatever else is wrong with it.
     pub fn complaints(&mut self) -> Vec<String> {
         let mut complaints = Vec::new();
         let log = self.log();
+        if let Ok(stats) = client::try_get(self.admin, "/stats") {
+            artifact::keep("envoy", stats.body);
+        }
         match client::try_get(self.admin, "/stats?filter=vm_reload") {
             Ok(stats) => {
                 let stats = String::from_utf8_lossy(&stats.body).into_owned();
@@ -149,6 +197,7 @@ impl Drop for Envoy {
         // Fails only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        artifact::keep("envoy", self.log());
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

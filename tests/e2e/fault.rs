@@ -1,22 +1,80 @@
-//! Upstreams that break off, lie or say something strange.
+//! Upstreams that break off, lie or say something strange: the table of what they do and what the client gets.
 
-use serde_json::json;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
-use crate::client::{get, header};
-use crate::stage::Plan;
-use crate::upstream::{self, Script, answer, answers, breaks_off_after};
+use corpus::Reply;
+use serde_json::{Value, json};
+
+use crate::client::{ask, get, header, request};
+use crate::stage::{Behind, Plan};
+use crate::upstream::{self, Greeting, Script, once};
+
+mod table;
+
+/// The activation that the strange answers are about.
+const ID: &str = "44794bd6aab74415b4e42a308d880e5b";
+
+/// The result in the strange answers.
+const RESULT: &str = "{\"ready\":true}";
+
+/// The length of that result.
+const FIT: &str = "content-length: 14\r\n";
+
+/// The result in the answers to the calls that follow.
+const NEXT: &str = "{\"next\":true}";
+
+/// How much the client sends: an upstream needs many reads for it.
+const SENT: usize = 500_000;
+
+/// The timeout of the calls that are given up, and when that may be: the upstream would go on for longer.
+const TIMEOUT: u64 = 1100;
+const GIVEN_UP: Range<Duration> = Duration::from_millis(TIMEOUT - 20)..Duration::from_secs(20);
+
+/// What the upstream does with the first call, or with the first connection.
+enum Does {
+    /// Its port is closed.
+    Refuse,
+    /// This, before it reads anything.
+    Greet(Greeting),
+    /// This, when it has read the call.
+    Answer(Script),
+}
+
+/// What the client gets, always as JSON.
+#[derive(Clone, Copy, Debug)]
+struct Gets {
+    status: u16,
+    body: Body,
+    /// Whether it is told the id of the activation.
+    id: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// These bytes.
+    Exactly(&'static str),
+    /// The gateway's error with this sentence.
+    Error(&'static str),
+    /// The gateway's error about the status of the answer.
+    Status(&'static str),
+    /// The gateway's error of a deadline, no sooner than that.
+    Late,
+}
+
+/// Name, fault, and what the client gets.
+type Row = (&'static str, Does, Gets);
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
-    for (name, script, status, text) in faults() {
-        plan.test_site(&format!("fault::{name}"), json!({}), script, move |_, port, _| {
-            let reply = get(port, "/hello");
-            let body = String::from_utf8_lossy(&reply.body);
-            assert_eq!(reply.status, status, "{body:.200}");
-            assert!(body.contains(text), "{text:?} is not in {body:.200}");
-            assert_eq!(header(&reply, "content-type"), [b"application/json"]);
-        });
+    for (group, rows) in table::table() {
+        for (name, does, gets) in rows {
+            fault(plan, &format!("fault::{group}::{name}"), does, gets);
+        }
     }
+    surpluses_on_idle_connections(plan);
 
     let name = "fault::without_an_upstream_attribute_the_cluster_is_host_and_port_of_api_host";
     plan.test_site(name, json!({ "upstream": null, "api_host": "http://nowhere.example" }), upstream::result("{}"), {
@@ -28,78 +86,89 @@ pub fn add(plan: &mut Plan) {
     });
 }
 
-/// Name, what the upstream does, and the status and a part of the body that the client gets.
-fn faults() -> Vec<(&'static str, Script, u16, &'static str)> {
-    let ready = b"{\"ready\":true}";
-    let many: Vec<_> = (0..200).map(|n| (format!("x-{n}"), "v".to_owned())).collect();
-    let many: Vec<_> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let unreachable = "openwhisk cannot be reached";
-    let broken_off = "the answer of openwhisk broke off";
-    let json_type = [("content-type", "application/json")];
-    vec![
-        ("closed_before_the_answer", breaks_off_after(Vec::new()), 503, unreachable),
-        ("closed_in_the_status_line", breaks_off_after(b"HTTP/1.1 2".to_vec()), 502, broken_off),
-        ("closed_in_the_headers", breaks_off_after(b"HTTP/1.1 200 OK\r\ncontent-type: appl".to_vec()), 502, broken_off),
-        (
-            "closed_in_the_body",
-            breaks_off_after(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"a\":".to_vec()),
-            502,
-            broken_off,
-        ),
-        (
-            "closed_in_a_chunk",
-            breaks_off_after(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n".to_vec()),
-            502,
-            broken_off,
-        ),
-        ("not_http", breaks_off_after(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()), 502, broken_off),
-        ("larger_than_envoy_takes", answers(answer(200, &json_type, &vec![b' '; 33 << 20])), 502, broken_off),
-        (
-            "a_503_of_a_load_balancer_is_not_ours",
-            answers(answer(503, &[("content-type", "text/plain")], b"no server is available")),
-            503,
-            "the answer with status 503 is not one of openwhisk's API",
-        ),
-        (
-            "a_504_of_a_load_balancer_is_not_ours",
-            answers(answer(504, &[("content-type", "text/plain")], b"upstream request timeout")),
-            504,
-            "the answer with status 504 is not one of openwhisk's API",
-        ),
-        (
-            "a_503_in_json_is_openwhisks",
-            answers(answer(503, &json_type, b"{\"code\":\"1\",\"error\":\"overloaded\"}")),
-            503,
-            "{\"code\":\"1\",\"error\":\"overloaded\"}",
-        ),
-        (
-            "a_504_in_json_is_openwhisks",
-            answers(answer(504, &json_type, b"{\"code\":\"1\",\"error\":\"late\"}")),
-            504,
-            "{\"code\":\"1\",\"error\":\"late\"}",
-        ),
-        (
-            "a_header_value_that_is_not_utf8_does_no_harm",
-            answers([&b"HTTP/1.1 200 OK\r\nx-strange: \xff\x80\r\ncontent-length: 14\r\n\r\n"[..], ready].concat()),
-            200,
-            "{\"ready\":true}",
-        ),
-        (
-            "an_activation_id_that_is_not_utf8_does_no_harm",
-            answers(
-                [&b"HTTP/1.1 200 OK\r\nx-openwhisk-activation-id: \xff\r\ncontent-length: 14\r\n\r\n"[..], ready]
-                    .concat(),
-            ),
-            200,
-            "{\"ready\":true}",
-        ),
-        (
-            "a_header_name_that_is_not_utf8_is_no_http",
-            answers([&b"HTTP/1.1 200 OK\r\n\xff: 1\r\ncontent-length: 14\r\n\r\n"[..], ready].concat()),
-            502,
-            broken_off,
-        ),
-        // Envoy takes 100 from an upstream unless its cluster says otherwise.
-        ("200_headers_are_more_than_envoy_takes", answers(answer(200, &many, ready)), 502, broken_off),
-    ]
+/// The usual answer with these headers beside the usual ones.
+fn ok(headers: &str, body: &str) -> Vec<u8> {
+    let usual = format!("content-type: application/json\r\nx-openwhisk-activation-id: {ID}");
+    format!("HTTP/1.1 200 OK\r\n{usual}\r\n{headers}\r\n{body}").into_bytes()
+}
+
+/// The first call meets the fault; then the upstream is well, and the next calls get what is theirs.
+fn fault(plan: &mut Plan, name: &str, does: Does, gets: Gets) {
+    let next = upstream::result(NEXT);
+    let (first, behind) = match does {
+        Does::Refuse => (0, Behind::Closed(next)),
+        Does::Greet(greeting) => (0, Behind::Greeting(greeting, next)),
+        Does::Answer(script) => (1, Behind::Script(once(script, next))),
+    };
+    let timeout = if matches!(gets.body, Body::Late) { TIMEOUT } else { 30_000 };
+    let was_closed = matches!(behind, Behind::Closed(_));
+    let request_id = name.to_owned();
+    plan.test_behind(name, json!({ "timeout": timeout }), behind, move |_, port, upstream| {
+        let request = request("POST", "/hello", &[("x-request-id", &request_id)], &vec![b' '; SENT]);
+        let start = Instant::now();
+        let reply = ask(port, &request);
+        check(&reply, gets, &request_id, start.elapsed());
+        if was_closed {
+            upstream.open();
+        }
+        for _ in 0..2 {
+            check_next(&ask(port, &request));
+        }
+        assert_eq!(upstream.seen().calls.len(), first + 2, "each call is made once");
+    });
+}
+
+fn check(reply: &Reply, gets: Gets, request_id: &str, took: Duration) {
+    let body = String::from_utf8_lossy(&reply.body);
+    let ids = if gets.id { vec![ID.as_bytes()] } else { Vec::new() };
+    let got = (reply.status, header(reply, "x-openwhisk-activation-id"), header(reply, "content-type"));
+    assert_eq!(got, (gets.status, ids, vec![&b"application/json"[..]]), "{body:.200}");
+    let sentence = match gets.body {
+        Body::Exactly(expected) => return assert_eq!(body, expected),
+        Body::Error(sentence) => sentence.to_owned(),
+        Body::Status(status) => format!("the answer with status {status} is not one of openwhisk's API"),
+        Body::Late => {
+            assert!(GIVEN_UP.contains(&took), "given up after {took:?}");
+            format!("the action did not answer within {TIMEOUT} ms")
+        }
+    };
+    let mut expected = json!({ "error": sentence, "code": request_id });
+    if gets.id {
+        expected["activationId"] = json!(ID);
+    }
+    assert_eq!(serde_json::from_str::<Value>(&body).ok(), Some(expected), "{body:.200}");
+}
+
+fn check_next(reply: &Reply) {
+    assert_eq!((reply.status, String::from_utf8_lossy(&reply.body)), (200, NEXT.into()), "the next call");
+}
+
+/// What comes on a connection that no call uses is for nobody.
+fn surpluses_on_idle_connections(plan: &mut Plan) {
+    let stolen = ok("content-length: 15\r\n", "{\"stolen\":true}");
+    for (name, surplus) in [
+        ("an_answer", stolen),
+        ("the_408_of_a_load_balancer", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        ("garbage", b"\0\xff\r\n\r\n".to_vec()),
+        ("an_empty_line", b"\r\n".to_vec()),
+    ] {
+        let (got_the_reply, reply) = mpsc::channel();
+        let reply = Mutex::new(reply);
+        let first: Script = Arc::new(move |_, connection| {
+            connection.send(&ok(FIT, RESULT))?;
+            reply.lock().expect("not poisoned").recv().map_err(io::Error::other)?;
+            connection.send(&surplus)?;
+            connection.wait_for_close()
+        });
+        let script = once(first, upstream::result(NEXT));
+        let name = format!("fault::surplus_on_an_idle_connection::{name}");
+        plan.test_site(&name, json!({}), script, move |_, port, upstream| {
+            assert_eq!(get(port, "/hello").body, RESULT.as_bytes());
+            got_the_reply.send(()).expect("the upstream waits for it");
+            upstream.wait("the end of the connection", |seen| seen.open == 0);
+            for _ in 0..2 {
+                check_next(&get(port, "/hello"));
+            }
+        });
+    }
 }

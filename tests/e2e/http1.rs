@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use corpus::{Call, Headers, Reply};
 
+use crate::artifact;
+
 /// The largest head and trailer line that is read.
 const LINE_LIMIT: u64 = 1 << 20;
 
@@ -30,7 +32,15 @@ pub fn read_call(reader: &mut impl BufRead) -> io::Result<Option<(Call, Headers)
 
 /// Reads a whole connection that carries one reply to a request with this method, and nothing else.
 pub fn read_reply(mut connection: &[u8], method: &str) -> io::Result<Reply> {
-    let reader = &mut connection;
+    let reply = read_next_reply(&mut connection, method)?;
+    if !connection.is_empty() {
+        return Err(bad(format!("bytes after the reply: {}", connection.escape_ascii())));
+    }
+    Ok(reply)
+}
+
+/// Reads the next reply of a connection, to a request with this method.
+pub fn read_next_reply(reader: &mut impl BufRead, method: &str) -> io::Result<Reply> {
     loop {
         let start = line(reader)?;
         let status = start.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok());
@@ -52,11 +62,21 @@ pub fn read_reply(mut connection: &[u8], method: &str) -> io::Result<Reply> {
             }
             _ => Vec::new(),
         };
-        if !reader.is_empty() {
-            return Err(bad(format!("bytes after the reply: {}", reader.escape_ascii())));
-        }
-        return Ok(Reply { status, headers, body });
+        let reply = Reply { status, headers, body };
+        keep(&reply);
+        return Ok(reply);
     }
+}
+
+/// Keeps a reply for the search for secrets, the beginning of its body at least.
+fn keep(reply: &Reply) {
+    const KEPT: usize = 64 << 10;
+    let mut kept = Vec::new();
+    for (name, value) in &reply.headers {
+        kept.extend([name.as_bytes(), b": ", value, b"\n"].concat());
+    }
+    kept.extend(reply.body.get(..KEPT).unwrap_or(&reply.body));
+    artifact::keep("replies", kept);
 }
 
 /// How the length of a body is told.

@@ -1,6 +1,7 @@
 //! The built filter in a real Envoy: real connections, scripted upstreams, and the local `OpenWhisk`.
 //!
-//! All tests share one Envoy with a listener for each, so that damage done by one shows in the others.
+//! The tests share one Envoy with a listener for each, so that damage done by one shows in the others. Those of how
+//! an Envoy starts, of its workers and of its updates have one of their own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,8 +17,10 @@
 mod artifact;
 mod bootstrap;
 mod client;
+mod discovery;
 mod envoy;
 mod http1;
+mod load;
 mod openwhisk;
 mod stage;
 mod upstream;
@@ -29,6 +32,8 @@ mod api;
 mod configuration;
 /// Deadlines, in seconds of the clock.
 mod deadline;
+/// Clients that go away under load.
+mod departure;
 /// Upstreams that break off, lie or say something strange.
 mod fault;
 /// Results of actions that no reply can be made of, too large for a golden case.
@@ -41,10 +46,14 @@ mod http_context;
 mod keepalive;
 /// What is done with the action, and how soon.
 mod modes;
+/// Upstreams that are killed under load.
+mod outage;
 /// Calls that are tried again, and those that may not be.
 mod retries;
 /// One listener with many routes.
 mod routes;
+/// Configurations that change under load.
+mod update;
 /// Requests in every form HTTP knows, and in none.
 mod wire;
 
@@ -57,6 +66,9 @@ fn main() -> ExitCode {
     wire::add(&mut plan);
     function::add(&mut plan);
     fault::add(&mut plan);
+    outage::add(&mut plan);
+    departure::add(&mut plan);
+    update::add(&mut plan);
     deadline::add(&mut plan);
     keepalive::add(&mut plan);
     modes::add(&mut plan);

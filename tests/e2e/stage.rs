@@ -13,7 +13,7 @@ use crate::bootstrap::{LEAKED_FROM, Line, Reference, string_value};
 use crate::client;
 use crate::envoy::Envoy;
 use crate::openwhisk::{Action, OpenWhisk};
-use crate::upstream::{self, Script, Upstream};
+use crate::upstream::{self, Greeting, Script, Upstream};
 
 /// The site that serves the good request after each bad one.
 const GOOD: &str = "good";
@@ -34,6 +34,8 @@ pub enum Behind {
     Script(Script),
     /// An upstream with this script that refuses connections until a test opens it.
     Closed(Script),
+    /// An upstream that greets its first connection so, and has this script.
+    Greeting(Greeting, Script),
     /// A port at which nobody listens.
     Nobody,
     /// No cluster at all.
@@ -127,7 +129,18 @@ impl Plan {
         script: Script,
         run: impl FnOnce(&Stage, u16, &Upstream) + Send + 'static,
     ) {
-        self.scripted(name, attributes, script);
+        self.test_behind(name, attributes, Behind::Script(script), run);
+    }
+
+    /// The same with an upstream of any kind.
+    pub fn test_behind(
+        &mut self,
+        name: &str,
+        attributes: Value,
+        behind: Behind,
+        run: impl FnOnce(&Stage, u16, &Upstream) + Send + 'static,
+    ) {
+        self.site(Site { name: name.to_owned(), config: config(name, attributes), behind });
         let site = name.to_owned();
         self.test(name, move |stage| {
             run(stage, stage.port(&site), stage.upstream(&site));
@@ -210,6 +223,7 @@ impl Stage {
             let upstream = match behind {
                 Behind::Script(script) => scripted(Upstream::start(script)),
                 Behind::Closed(script) => scripted(Upstream::closed(script)),
+                Behind::Greeting(greeting, script) => scripted(Upstream::greeting(greeting, script)),
                 Behind::Nobody => Some(nobody.port),
                 Behind::NoCluster => None,
                 Behind::OpenWhisk(action) => match (&openwhisk, action) {
@@ -269,10 +283,7 @@ impl Stage {
 
     /// Fails if the log has no line with all of these.
     pub fn check_logged(&self, parts: &[&str]) {
-        let log = self.envoy.log();
-        let found = log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
-        let lines: Vec<_> = log.lines().filter(|line| line.contains("wasm log")).collect();
-        assert!(found, "no line with {parts:?} among:\n{}", lines.join("\n"));
+        self.envoy.check_logged(parts);
     }
 
     fn complaints(&mut self) -> Vec<String> {

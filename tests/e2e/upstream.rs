@@ -1,9 +1,12 @@
 //! An upstream that does what a script says, and records what it was asked.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use corpus::{Call, Headers};
@@ -18,8 +21,13 @@ const BACKLOG: u32 = 128;
 /// What an upstream does with a call; an error closes the connection.
 pub type Script = Arc<dyn Fn(&Call, &mut Connection) -> io::Result<()> + Send + Sync>;
 
-/// The connection of a call.
+/// What an upstream does with its first connection before it reads a call from it; an error closes the connection.
+pub type Greeting = Arc<dyn Fn(&mut Connection) -> io::Result<()> + Send + Sync>;
+
+/// A connection, and the calls on it.
 pub struct Connection {
+    /// From 1.
+    number: usize,
     stream: TcpStream,
     record: Arc<Record>,
 }
@@ -28,8 +36,18 @@ pub struct Connection {
 pub struct Upstream {
     /// The port.
     pub port: u16,
+    greeting: Option<Greeting>,
+    script: Script,
     record: Arc<Record>,
-    closed: Mutex<Option<(TcpSocket, Script)>>,
+    /// Nothing only while it changes.
+    state: Mutex<Option<State>>,
+}
+
+enum State {
+    /// Nobody else gets the port, and connections are refused.
+    Closed(TcpSocket),
+    /// Somebody accepts connections.
+    Open(JoinHandle<()>),
 }
 
 /// What an upstream saw.
@@ -37,6 +55,9 @@ pub struct Upstream {
 struct Record {
     seen: Mutex<Seen>,
     changed: Condvar,
+    /// The open connections.
+    streams: Mutex<BTreeMap<usize, TcpStream>>,
+    is_closing: AtomicBool,
 }
 
 /// Calls and connections.
@@ -62,24 +83,64 @@ impl Upstream {
 
     /// Takes a port, where connections are refused until it is opened.
     pub fn closed(script: Script) -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
-        Self { port, record: Arc::default(), closed: Mutex::new(Some((socket, script))) }
+        Self::with(None, script)
+    }
+
+    /// Starts one that greets its first connection.
+    pub fn greeting(greeting: Greeting, script: Script) -> Self {
+        let upstream = Self::with(Some(greeting), script);
+        upstream.open();
+        upstream
+    }
+
+    fn with(greeting: Option<Greeting>, script: Script) -> Self {
+        let (port, socket) = bind(0).expect("a port");
+        Self { port, greeting, script, record: Arc::default(), state: Mutex::new(Some(State::Closed(socket))) }
     }
 
     /// Opens the port.
     pub fn open(&self) {
-        let (socket, script) = self.closed.lock().expect("not poisoned").take().expect("opened once");
+        let mut state = self.state.lock().expect("not poisoned");
+        let Some(State::Closed(socket)) = state.take() else {
+            panic!("the port {} is open already", self.port);
+        };
         let listener = listen(socket).expect("the port is ours");
-        let accepting = Arc::clone(&self.record);
-        // Ends with the process: nothing is left behind that could outlive it.
-        thread::spawn(move || {
+        let (record, script, greeting) =
+            (Arc::clone(&self.record), Arc::clone(&self.script), self.greeting.as_ref().map(Arc::clone));
+        record.is_closing.store(false, Ordering::SeqCst);
+        // Unless it is closed it ends with the process: nothing is left behind that could outlive it.
+        *state = Some(State::Open(thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let connection = Connection { stream, record: Arc::clone(&accepting) };
-                let script = Arc::clone(&script);
-                thread::spawn(move || connection.serve(&script));
+                if record.is_closing.load(Ordering::SeqCst) {
+                    break;
+                }
+                let connection = Connection::accept(stream, &record);
+                let (script, greeting) = (Arc::clone(&script), greeting.as_ref().map(Arc::clone));
+                thread::spawn(move || connection.serve(greeting.as_ref(), &script));
             }
+        })));
+    }
+
+    /// Closes the port and all connections, wherever they are in a call; returns when that is done.
+    pub fn kill(&self) {
+        let mut state = self.state.lock().expect("not poisoned");
+        let Some(State::Open(accepting)) = state.take() else {
+            panic!("the port {} is closed already", self.port);
+        };
+        // Taken before it is left, so that nobody else gets it in between.
+        let (_, socket) = bind(self.port).expect("the port is ours");
+        self.record.is_closing.store(true, Ordering::SeqCst);
+        // Wakes the one that accepts.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        accepting.join().expect("it ends");
+        *state = Some(State::Closed(socket));
+        drop(state);
+        self.wait("the end of all connections", |seen| {
+            for stream in self.record.streams.lock().expect("not poisoned").values() {
+                // Fails only if it is closed already.
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+            seen.open == 0
         });
     }
 
@@ -94,10 +155,26 @@ impl Upstream {
     }
 }
 
+/// Takes a port, or any if it is 0.
+fn bind(port: u16) -> io::Result<(u16, TcpSocket)> {
+    let socket = TcpSocket::new_v4()?;
+    // Not where the system chooses the port: it would give it to two.
+    share(&socket, port != 0)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    Ok((socket.local_addr()?.port(), socket))
+}
+
+/// Whether the port may be taken once more, also while its connections are open.
+fn share(socket: &TcpSocket, is_shared: bool) -> io::Result<()> {
+    socket.set_reuseaddr(is_shared)?;
+    socket.set_reuseport(is_shared)
+}
+
 fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     // Only for as long as it takes: a listener of the runtime is made into one of the standard library.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _inside = runtime.enter();
+    share(&socket, true)?;
     let listener = socket.listen(BACKLOG)?.into_std()?;
     listener.set_nonblocking(false)?;
     Ok(listener)
@@ -118,17 +195,33 @@ impl Record {
 }
 
 impl Connection {
-    fn serve(mut self, script: &Script) {
-        self.record.change(|seen| {
+    fn accept(stream: TcpStream, record: &Arc<Record>) -> Self {
+        let mut number = 0;
+        record.change(|seen| {
             seen.accepted += 1;
             seen.open += 1;
+            number = seen.accepted;
         });
-        // An error is the end of the connection, nothing else: scripts break off on purpose.
-        let _ = self.serve_calls(script);
-        self.record.change(|seen| seen.open -= 1);
+        // Each part of an answer is a packet of its own, at once.
+        stream.set_nodelay(true).expect("a socket takes it");
+        let to_kill = stream.try_clone().expect("a descriptor");
+        record.streams.lock().expect("not poisoned").insert(number, to_kill);
+        Self { number, stream, record: Arc::clone(record) }
     }
 
-    fn serve_calls(&mut self, script: &Script) -> io::Result<()> {
+    fn serve(mut self, greeting: Option<&Greeting>, script: &Script) {
+        // An error is the end of the connection, nothing else: scripts break off on purpose.
+        let _ = self.serve_calls(greeting, script);
+        let Self { number, stream, record } = self;
+        record.streams.lock().expect("not poisoned").remove(&number);
+        drop(stream);
+        record.change(|seen| seen.open -= 1);
+    }
+
+    fn serve_calls(&mut self, greeting: Option<&Greeting>, script: &Script) -> io::Result<()> {
+        if let Some(greeting) = greeting.filter(|_| self.number == 1) {
+            greeting(self)?;
+        }
         let mut reader = BufReader::new(self.stream.try_clone()?);
         while let Some((call, trailers)) = http1::read_call(&mut reader)? {
             self.record.change(|seen| {
@@ -146,6 +239,29 @@ impl Connection {
     /// Sends these bytes.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    /// Reads up to the end of the head of a call.
+    pub fn read_head(&mut self) -> io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        Ok(())
+    }
+
+    /// Reads this many bytes of a body.
+    pub fn read_body(&mut self, size: usize) -> io::Result<()> {
+        self.stream.read_exact(&mut vec![0; size])
+    }
+
+    /// Resets the connection: what was sent last may get lost.
+    pub fn reset(&self) -> io::Result<()> {
+        // Of all that refer to the connection, so it does not matter by which it is set.
+        TcpSocket::from_std_stream(self.stream.try_clone()?).set_zero_linger()?;
+        Err(io::ErrorKind::ConnectionReset.into())
     }
 
     /// Waits until the other side closes the connection.
@@ -178,14 +294,22 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
 
 /// Sends an answer, and keeps the connection unless the call asks for its end.
 pub fn answers(bytes: Vec<u8>) -> Script {
-    let status_line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    Arc::new(move |call, connection| {
-        if asks_for_close(call) {
-            let (start, rest) = bytes.split_at(status_line);
-            return connection.send(&[start, b"connection: close\r\n", rest].concat());
-        }
-        connection.send(&bytes)
-    })
+    Arc::new(move |call, connection| connection.send(&to(call, &bytes)))
+}
+
+/// The answer to a call, which says that the connection ends if the call asks for that.
+pub fn to<'a>(call: &Call, answer: &'a [u8]) -> Cow<'a, [u8]> {
+    if !asks_for_close(call) {
+        return answer.into();
+    }
+    let status_line = answer.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let (start, rest) = answer.split_at(status_line);
+    [start, b"connection: close\r\n", rest].concat().into()
+}
+
+/// Sends these bytes, and waits for the next call.
+pub fn sends(bytes: Vec<u8>) -> Script {
+    Arc::new(move |_, connection| connection.send(&bytes))
 }
 
 fn asks_for_close(call: &Call) -> bool {
@@ -211,11 +335,7 @@ pub fn breaks_off_after(bytes: Vec<u8>) -> Script {
 
 /// Takes the call, and resets the connection.
 pub fn resets() -> Script {
-    Arc::new(|_, connection| {
-        // Of all that refer to the connection, so it does not matter by which it is set.
-        TcpSocket::from_std_stream(connection.stream.try_clone()?).set_zero_linger()?;
-        Err(io::ErrorKind::ConnectionReset.into())
-    })
+    Arc::new(|_, connection| connection.reset())
 }
 
 /// Takes the call and says nothing.
@@ -223,16 +343,45 @@ pub fn silent() -> Script {
     Arc::new(|_, connection| connection.wait_for_close())
 }
 
-/// Starts an answer and sends a byte of it now and then, as long as somebody listens.
-pub fn drips() -> Script {
-    Arc::new(|_, connection| {
-        connection.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n")?;
+/// Sends these bytes, then a byte a second, as long as somebody listens.
+pub fn drips(start: Vec<u8>) -> Script {
+    Arc::new(move |_, connection| {
+        connection.send(&start)?;
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            connection.send(b" ")?;
-            thread::sleep(Duration::from_millis(20));
+            connection.send(b"1")?;
+            thread::sleep(Duration::from_secs(1));
         }
         Ok(())
+    })
+}
+
+/// Sends these bytes, then others as often as somebody takes them.
+pub fn floods(start: Vec<u8>, more: Vec<u8>) -> Script {
+    Arc::new(move |_, connection| {
+        connection.send(&start)?;
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            connection.send(&more)?;
+        }
+        Ok(())
+    })
+}
+
+/// Sends these bytes, and nothing more, but leaves the connection open.
+pub fn stalls_after(bytes: Vec<u8>) -> Script {
+    Arc::new(move |_, connection| {
+        connection.send(&bytes)?;
+        connection.wait_for_close()
+    })
+}
+
+/// Does one thing with the first call, and another with all that follow.
+pub fn once(first: Script, then: Script) -> Script {
+    let was_called = AtomicBool::new(false);
+    Arc::new(move |call, connection| {
+        let script = if was_called.swap(true, Ordering::SeqCst) { &then } else { &first };
+        script(call, connection)
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A case is one exchange: the client's request, the call to `OpenWhisk`, its answer, the reply to the
 //! client. `tests/golden/README.md` describes the file; [`Case`] is what a driver gets. The same crate
-//! reads `tests/configurations.yaml` ([`Configuration`]).
+//! reads `tests/configurations.yaml` ([`Configuration`]), and keeps what drivers saw for the search for secrets
+//! ([`Produced`]).
 
 mod body;
 mod case;
@@ -11,6 +12,7 @@ mod configuration;
 mod error;
 mod file;
 mod parameters;
+mod produced;
 mod tally;
 
 pub use body::{Body, Text};
@@ -19,4 +21,5 @@ pub use comparison::{Call, Difference, Headers, Reply};
 pub use configuration::{Configuration, configurations};
 pub use error::Wrong;
 pub use parameters::Parameters;
+pub use produced::Produced;
 pub use tally::Tally;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use corpus::{Case, Driver, Fault, GUEST};
+use corpus::{Case, Driver, Fault, GUEST, Produced};
 
 use crate::answers::{Answer, Failure};
 use crate::calls::{Call, Upstreams};
@@ -37,11 +37,14 @@ impl fmt::Display for Unlike {
 
 impl std::error::Error for Unlike {}
 
-/// Runs a case, which the caller has found to run on this personality's driver.
+/// Runs a case, which the caller has found to run on this personality's driver, and keeps what the filter produced.
 ///
 /// # Errors
 /// [`Unlike`] if something else happens than the case says. What a real host would not survive panics instead.
-pub fn run(case: &Case, filter: &Filter, personality: Personality) -> Result<(), Unlike> {
+///
+/// # Panics
+/// If what the filter produced cannot be kept.
+pub fn run(case: &Case, filter: &Filter, personality: Personality, produced: &Produced) -> Result<(), Unlike> {
     let driver = match personality {
         Personality::Envoy => Driver::AbiEnvoy,
         Personality::Apisix => Driver::AbiApisix,
@@ -55,6 +58,13 @@ pub fn run(case: &Case, filter: &Filter, personality: Personality) -> Result<(),
     let id = host.send(request(case));
     if let (Standing::Called(_), Some(answer)) = (host.standing(id), answer) {
         end_call(&mut host, id, answer);
+    }
+    for line in host.log() {
+        produced.add(line.to_string()).expect("it can be kept");
+    }
+    if let Standing::Replied(reply) = host.standing(id) {
+        produced.add(reply.headers.serialized()).expect("it can be kept");
+        produced.add(&reply.body).expect("it can be kept");
     }
     // A call that the host refused is compared too: the case says what it would have been.
     let calls: Vec<_> = host.calls(id).iter().chain(host.refused_calls(id)).map(shown_call).collect();

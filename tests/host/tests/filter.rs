@@ -1,13 +1,11 @@
-//! The built filter on Envoy, and the golden cases there.
+//! The built filter on Envoy.
 #![allow(clippy::panic, clippy::expect_used, reason = "test code stops at the first surprise")]
 
-use std::path::Path;
 use std::time::Duration;
 
 use abi_host::{
     Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version,
 };
-use corpus::Driver;
 
 const CONFIGURATION: &str = r#"{
     "api_host": "http://openwhisk.example", "service_token": "alice:wonderland", "namespace": "guest",
@@ -180,17 +178,4 @@ fn a_request_costs_the_same_each_time() {
     assert_eq!(host.cost(ids[2]).host_calls, last.host_calls);
     assert_eq!((last.host_calls["proxy_http_call"], last.host_calls["proxy_send_local_response"]), (1, 1));
     assert!(last.fuel > 0);
-}
-
-/// Cases that hold on Envoy. Both hosts together are the matter of the workspace's own tests.
-#[test]
-fn golden_cases_hold_on_envoy() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
-    let cases = corpus::cases(&golden).expect("the cases are well-formed");
-    let filter = Filter::built();
-    for case in cases.iter().filter(|case| case.runs_on(Driver::AbiEnvoy)) {
-        if let Err(unlike) = abi_host::run(case, &filter, Personality::Envoy) {
-            panic!("{}: {unlike}", case.name);
-        }
-    }
 }

@@ -1,0 +1,90 @@
+//! An upstream that is killed and comes back, again and again, under load.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::bootstrap::{Line, Reference, string_value};
+use crate::envoy::{Envoy, Options};
+use crate::load::{CLIENTS, Got, Load, Request, count, echoes};
+use crate::stage::{Plan, config};
+use crate::upstream::Upstream;
+
+/// How often it is killed.
+const KILLS: usize = 5;
+
+/// How many replies each client gets in between, while it is there and while it is not.
+const REPLIES: usize = 20;
+
+/// Adds the tests.
+pub fn add(plan: &mut Plan) {
+    for workers in [1, 2] {
+        let name = format!("outage::an_upstream_that_is_killed_under_load_with_{workers}_workers");
+        plan.test_alone(&name, move || kill_under_load(workers));
+    }
+}
+
+/// When the upstream was there and when not; on the way from one to the other it is neither.
+struct Span {
+    from: Instant,
+    to: Instant,
+    is_there: bool,
+}
+
+fn kill_under_load(workers: usize) {
+    let name = "outage";
+    let upstream = Upstream::start(echoes());
+    let plugin = string_value(&config(name, json!({})));
+    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.port), changes: Value::Null };
+    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
+    // Nothing may leak, so nobody needs to be there.
+    let mut envoy = Envoy::start_with(&reference.with(&[line], 1), &Options { workers, ..Options::default() })
+        .unwrap_or_else(|error| panic!("{error}"));
+    let load = Load::start(envoy.ports()[name]);
+
+    let mut spans = Vec::new();
+    let mut from = Instant::now();
+    for _ in 0..KILLS {
+        load.wait_for_echoes(from, REPLIES);
+        spans.push(Span { from, to: Instant::now(), is_there: true });
+        upstream.kill();
+        from = Instant::now();
+        load.wait(from, "enough errors", |requests| requests.len() >= CLIENTS * REPLIES);
+        spans.push(Span { from, to: Instant::now(), is_there: false });
+        upstream.open();
+        // Until no worker is left in an attempt to connect that began too early.
+        load.wait_for_echoes(Instant::now(), 1);
+        from = Instant::now();
+    }
+    load.wait_for_echoes(from, REPLIES);
+    spans.push(Span { from, to: Instant::now(), is_there: true });
+    let requests = load.stop();
+    println!("{workers} workers, {} requests, {KILLS} kills: {:?}", requests.len(), count(&requests));
+
+    for request in &requests {
+        let is_allowed = |got: &Got| match span(&spans, request).map(|span| span.is_there) {
+            Some(true) => is_echo(got),
+            Some(false) => is_unreachable(got),
+            None => is_echo(got) || is_unreachable(got) || is_broken_off(got),
+        };
+        assert!(is_allowed(&request.got), "{:?}: {:?}", span(&spans, request).map(|s| s.is_there), request.got);
+    }
+    assert_eq!(envoy.complaints(), Vec::<String>::new());
+}
+
+/// The span that a request was in, if it was in one from beginning to end.
+fn span<'a>(spans: &'a [Span], request: &Request) -> Option<&'a Span> {
+    spans.iter().find(|span| span.from <= request.began && request.ended <= span.to)
+}
+
+fn is_echo(got: &Got) -> bool {
+    matches!(got, Got::Echo(_))
+}
+
+fn is_unreachable(got: &Got) -> bool {
+    *got == Got::Error(503, "openwhisk cannot be reached".to_owned())
+}
+
+fn is_broken_off(got: &Got) -> bool {
+    *got == Got::Error(502, "the answer of openwhisk broke off".to_owned())
+}

@@ -1,0 +1,472 @@
+//! What must hold for requests, whatever happens to them and in whatever order.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use openwhisk_filter::connections::{Connections, KeepAlive};
+use openwhisk_filter::exchange::{Exchange, Step};
+use openwhisk_filter::outcome::{Outcome, Refusal};
+use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::settings::{Mode, Parameters, Settings};
+use openwhisk_filter::target::{Target, Targets};
+use serde_json::json;
+
+use crate::Held;
+use crate::encode::{Encode, encode_fields, variant};
+use crate::input::{Header, Line, Mode as ModeWord, config, proxy, told};
+use crate::reply::{self, Head};
+
+/// How many requests there are at a time.
+const STREAMS: usize = 3;
+
+/// Several requests to one worker, and what happens to them.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Where the filter runs.
+    pub is_apisix: bool,
+    /// Which requests are its own.
+    pub scope: Scope,
+    /// The attribute `mode`.
+    pub mode: ModeWord,
+    /// Whether the attribute `parameters` is `"http"`.
+    pub http: bool,
+    /// The attribute `on_timeout`.
+    pub accept: bool,
+    /// The attribute `keepalive_pool`; 0 for `keepalive: false`.
+    pub pool: u8,
+    /// The attribute `max_req_body_size`, less one.
+    pub limit: u16,
+    /// What happens, and to which request.
+    pub events: Vec<(u8, Event)>,
+}
+
+/// Which requests the filter takes over.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// It is not configured.
+    None,
+    /// All of them.
+    Every,
+    /// Those on the routes `a` and `b` to one upstream, and `c` to another.
+    Routes,
+}
+
+/// Something that happens to a request.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its headers come.
+    Headers {
+        /// The name of its route.
+        route: Option<Line>,
+        /// The headers.
+        headers: Vec<Header>,
+        /// Whether nothing follows.
+        is_all: bool,
+    },
+    /// A part of its body comes.
+    Body {
+        /// How many bytes have come in all.
+        size: u16,
+        /// Whether nothing follows.
+        is_all: bool,
+        /// What the host reads.
+        read: Read,
+    },
+    /// Its trailers come.
+    Trailers {
+        /// What the host reads.
+        read: Read,
+    },
+    /// Its call is answered.
+    Answer {
+        /// The head of the answer.
+        head: Head,
+        /// Its body.
+        body: Line,
+    },
+    /// Its call ends without an answer, after so many milliseconds.
+    Silence(u16),
+    /// The host knows no such upstream.
+    Unknown,
+    /// The host cannot call the upstream.
+    Unavailable,
+    /// The client goes away, and another request comes in its place.
+    Gone,
+}
+
+/// What the host reads of a body.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// As many bytes as there are: these, again and again.
+    Whole(Line),
+    /// Nothing.
+    Nothing,
+    /// One byte less.
+    Short,
+    /// One byte more.
+    Long,
+}
+
+encode_fields!(Traffic { is_apisix, scope, mode, http, accept, pool, limit, events });
+
+impl Encode for Scope {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        variant(*self as u32, 3, bytes);
+    }
+}
+
+impl Encode for Event {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let mut begin = |index| variant(index, 8, bytes);
+        match self {
+            Self::Headers { route, headers, is_all } => {
+                begin(0);
+                (route.clone(), (headers.clone(), *is_all)).encode(bytes);
+            }
+            Self::Body { size, is_all, read } => {
+                begin(1);
+                (*size, (*is_all, read.clone())).encode(bytes);
+            }
+            Self::Trailers { read } => {
+                begin(2);
+                read.encode(bytes);
+            }
+            Self::Answer { head, body } => {
+                begin(3);
+                (head.clone(), body.clone()).encode(bytes);
+            }
+            Self::Silence(after) => {
+                begin(4);
+                after.encode(bytes);
+            }
+            Self::Unknown => begin(5),
+            Self::Unavailable => begin(6),
+            Self::Gone => begin(7),
+        }
+    }
+}
+
+impl Encode for Read {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Whole(content) => {
+                variant(0, 4, bytes);
+                content.encode(bytes);
+            }
+            Self::Nothing => variant(1, 4, bytes),
+            Self::Short => variant(2, 4, bytes),
+            Self::Long => variant(3, 4, bytes),
+        }
+    }
+}
+
+impl Read {
+    fn bytes(&self, size: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Whole(Line(content)) if content.is_empty() => Some(vec![b'x'; size]),
+            Self::Whole(Line(content)) => Some(content.iter().copied().cycle().take(size).collect()),
+            Self::Nothing => None,
+            Self::Short => Some(vec![b'x'; size.saturating_sub(1)]),
+            Self::Long => Some(vec![b'x'; size.saturating_add(1)]),
+        }
+    }
+}
+
+/// Checks every step of some requests.
+///
+/// # Panics
+/// Where something does not hold.
+pub fn exchange(input: &Traffic) {
+    crate::require(check(input), input);
+}
+
+fn check(input: &Traffic) -> Held {
+    let targets = targets(input)?.map(Rc::new);
+    let proxy = proxy(input.is_apisix);
+    let mut pools = Pools::new(targets.as_deref());
+    let mut streams: Vec<_> = (0..STREAMS).map(|_| Stream::new(targets.clone(), proxy)).collect();
+    for (index, (number, event)) in input.events.iter().enumerate() {
+        let Some(stream) = streams.get_mut(usize::from(*number).checked_rem(STREAMS).unwrap_or_default()) else {
+            continue;
+        };
+        if *event == Event::Gone {
+            if let State::Calling { upstream, close } = &stream.state {
+                pools.end(upstream, *close)?;
+            }
+            *stream = Stream::new(targets.clone(), proxy);
+        } else {
+            stream.happen(event, &mut pools).map_err(|wrong| format!("event {index} ({event:?}): {wrong}"))?;
+        }
+        pools.check().map_err(|wrong| format!("event {index} ({event:?}): {wrong}"))?;
+    }
+    for stream in streams {
+        if let State::Calling { upstream, close } = &stream.state {
+            pools.end(upstream, *close)?;
+        }
+    }
+    pools.check()?;
+    ensure!(pools.0.values().all(|pool| pool.in_flight == 0), "calls are in flight at the end: {:?}", pools.0);
+    Ok(())
+}
+
+fn targets(input: &Traffic) -> Result<Option<Targets>, String> {
+    let mut attributes = json!({
+        "mode": input.mode.word(),
+        "parameters": if input.http { "http" } else { "body" },
+        "on_timeout": if input.accept { "accept" } else { "error" },
+        "timeout": 1000,
+        "keepalive": input.pool > 0,
+        "keepalive_pool": input.pool.max(1),
+        "max_req_body_size": u32::from(input.limit).saturating_add(1),
+    });
+    if let (Scope::Routes, Some(attributes)) = (input.scope, attributes.as_object_mut()) {
+        let routes = json!({"a": {}, "b": {"parameters": "http", "mode": "result"}, "c": {"upstream": "other"}});
+        attributes.insert("routes".to_owned(), routes);
+    }
+    if input.scope == Scope::None {
+        return Ok(None);
+    }
+    config(attributes).map(|config| Some(Targets::new(config))).ok_or_else(|| "the configuration is refused".to_owned())
+}
+
+/// What the connections of each upstream should be, beside what they are.
+struct Pools(BTreeMap<String, Pool>);
+
+#[derive(Debug)]
+struct Pool {
+    connections: Rc<Connections>,
+    keepalive: KeepAlive,
+    open: u64,
+    in_flight: u64,
+}
+
+impl Pools {
+    fn new(targets: Option<&Targets>) -> Self {
+        let all: Vec<&Rc<Target>> = match targets {
+            None => Vec::new(),
+            Some(Targets::Every(target)) => vec![target],
+            Some(Targets::Routes(routes)) => routes.values().collect(),
+        };
+        let pool = |target: &Rc<Target>| {
+            let connections = Rc::clone(target.connections());
+            let keepalive = target.settings().keepalive();
+            (target.settings().upstream().to_string(), Pool { connections, keepalive, open: 0, in_flight: 0 })
+        };
+        Self(all.into_iter().map(pool).collect())
+    }
+
+    fn of(&mut self, upstream: &str) -> Result<&mut Pool, String> {
+        self.0.get_mut(upstream).ok_or_else(|| format!("a call to the upstream {upstream:?}"))
+    }
+
+    /// A call begins, which asks for `connection: close` or not.
+    fn begin(&mut self, upstream: &str, close: bool) -> Held {
+        let pool = self.of(upstream)?;
+        let idle = pool.open.checked_sub(pool.in_flight).ok_or("more calls than connections")?;
+        pool.open = pool.open.saturating_add(u64::from(idle == 0));
+        pool.in_flight = pool.in_flight.saturating_add(1);
+        let expected = match pool.keepalive {
+            KeepAlive::Off => true,
+            KeepAlive::Pool { idle: most } => idle > most,
+        };
+        ensure!(
+            close == expected,
+            "`connection: close` is {close} with {idle} idle connections of {:?}",
+            pool.keepalive
+        );
+        Ok(())
+    }
+
+    /// A call ends, and with it perhaps its connection.
+    fn end(&mut self, upstream: &str, closes: bool) -> Held {
+        let pool = self.of(upstream)?;
+        pool.in_flight = pool.in_flight.checked_sub(1).ok_or("a call ends that was never made")?;
+        pool.open = pool.open.checked_sub(u64::from(closes)).ok_or("a connection ends that was never there")?;
+        Ok(())
+    }
+
+    fn check(&self) -> Held {
+        for (upstream, Pool { connections, open, in_flight, .. }) in &self.0 {
+            ensure!(connections.open() == *open, "{} connections to {upstream}, expected {open}", connections.open());
+            // Only the debug output tells how many calls are in flight.
+            let shown = format!("{connections:?}");
+            let is_same = shown.ends_with(&format!("in_flight: Cell {{ value: {in_flight} }} }}"));
+            ensure!(is_same, "{in_flight} calls are in flight to {upstream}, but there is {shown}");
+            ensure!(in_flight <= open, "{in_flight} calls on {open} connections to {upstream}");
+        }
+        Ok(())
+    }
+}
+
+/// A request, and where it should be.
+struct Stream {
+    targets: Option<Rc<Targets>>,
+    proxy: Proxy,
+    exchange: Exchange,
+    state: State,
+}
+
+enum State {
+    New,
+    Passing,
+    Reading { size: usize },
+    Calling { upstream: String, close: bool },
+    Over,
+}
+
+impl Stream {
+    fn new(targets: Option<Rc<Targets>>, proxy: Proxy) -> Self {
+        Self { exchange: Exchange::new(targets.clone()), targets, proxy, state: State::New }
+    }
+
+    /// Hands an event in and checks the step.
+    fn happen(&mut self, event: &Event, pools: &mut Pools) -> Held {
+        let outcome = match event {
+            Event::Headers { route, headers, is_all } => {
+                return self.on_headers(route.as_ref(), headers, *is_all, pools);
+            }
+            Event::Body { size, is_all, read } => return self.on_body((*size).into(), *is_all, read, pools),
+            Event::Trailers { read } => return self.on_trailers(read, pools),
+            Event::Silence(after) => Outcome::Silent { elapsed: Duration::from_millis((*after).into()) },
+            Event::Unknown => Outcome::Refused(Refusal::UnknownUpstream),
+            Event::Unavailable => Outcome::Refused(Refusal::UnavailableUpstream),
+            // As the edge does.
+            Event::Answer { head, body } => {
+                head.answer(&body.0).map_or(Outcome::Silent { elapsed: Duration::ZERO }, Outcome::Answered)
+            }
+            Event::Gone => return Ok(()),
+        };
+        let is_lost = !outcome.is_of_upstream(self.proxy);
+        let step = self.exchange.on_outcome(outcome);
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Calling { upstream, close } => {
+                pools.end(&upstream, close || is_lost)?;
+                self.ends(&step, None)
+            }
+            state => self.stays(state, &step),
+        }
+    }
+
+    fn on_headers(&mut self, route: Option<&Line>, headers: &[Header], is_all: bool, pools: &mut Pools) -> Held {
+        let headers: Vec<_> = headers.iter().map(told).collect();
+        let is_fresh = matches!(self.state, State::New);
+        let mut is_read = false;
+        let step = self.exchange.on_request_headers(
+            self.proxy,
+            || route.map(|route| route.0.clone()),
+            || {
+                is_read = true;
+                headers.clone()
+            },
+            is_all,
+        );
+        ensure!(is_fresh || !is_read, "the headers are read a second time");
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::New => {}
+            state => return self.stays(state, &step),
+        }
+        match (self.targets.as_deref(), self.proxy) {
+            (None, _) | (Some(Targets::Routes(_)), Proxy::Apisix) => return self.ends(&step, Some(500)),
+            (Some(Targets::Routes(routes)), _) if !route.is_some_and(|route| routes.contains_key(&route.0)) => {
+                return self.stays(State::Passing, &step);
+            }
+            (Some(_), _) => {}
+        }
+        let length = headers.iter().rev().find(|(name, _)| name == "content-length").map(|(_, value)| value);
+        let length = length.and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| self.settings().is_none_or(|settings| length > settings.max_req_body_size())) {
+            self.ends(&step, Some(413))
+        } else if is_all {
+            self.invokes(step, Some(Vec::new()), pools)
+        } else {
+            self.stays(State::Reading { size: 0 }, &step)
+        }
+    }
+
+    fn on_body(&mut self, size: usize, is_all: bool, read: &Read, pools: &mut Pools) -> Held {
+        let mut reads = 0_usize;
+        let step = self.exchange.on_request_body(size, is_all, |wanted| {
+            reads = reads.saturating_add(1);
+            read.bytes(wanted)
+        });
+        let is_complete = is_all && matches!(self.state, State::Reading { .. });
+        ensure!(reads == 0 || is_complete && reads == 1, "the body is read {reads} times");
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Reading { .. } => {}
+            state => return self.stays(state, &step),
+        }
+        let limit = self.settings().map_or(0, Settings::max_req_body_size);
+        if u64::try_from(size).is_ok_and(|size| size > limit) {
+            self.ends(&step, Some(413))
+        } else if is_all {
+            let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
+            self.invokes(step, body.filter(|body| body.len() == size), pools)
+        } else {
+            self.stays(State::Reading { size }, &step)
+        }
+    }
+
+    fn on_trailers(&mut self, read: &Read, pools: &mut Pools) -> Held {
+        let step = self.exchange.on_request_trailers(|wanted| read.bytes(wanted));
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Reading { size } => {
+                let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
+                self.invokes(step, body.filter(|body| body.len() == size), pools)
+            }
+            state => self.stays(state, &step),
+        }
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        self.exchange.target().map(Target::settings)
+    }
+
+    /// The request is complete, so there must be a call, unless the body cannot be read or makes no parameters.
+    fn invokes(&mut self, step: Step, body: Option<Vec<u8>>, pools: &mut Pools) -> Held {
+        let Some(body) = body else { return self.ends(&step, Some(500)) };
+        let settings = self.settings().ok_or("a request without a target")?;
+        let takes_context = matches!(settings.parameters(), Parameters::Http(_)) && settings.mode() != Mode::Metadata;
+        let Step::Invoke(call) = step else {
+            ensure!(takes_context, "expected a call, got {step:?}");
+            return self.ends(&step, Some(400));
+        };
+        crate::call::check(&call)?;
+        ensure!(call.deadline() == settings.deadline(), "the deadline is {:?}", call.deadline());
+        let expected = if settings.mode() == Mode::Metadata { Vec::new() } else { body };
+        ensure!(
+            takes_context || call.body() == expected,
+            "the call has another body: {:?}",
+            call.body().escape_ascii()
+        );
+        let close = call.headers().contains(&("connection", "close"));
+        pools.begin(call.upstream(), close)?;
+        self.state = State::Calling { upstream: call.upstream().to_owned(), close };
+        Ok(())
+    }
+
+    /// There must be a reply, and the exchange is over.
+    fn ends(&mut self, step: &Step, status: Option<u16>) -> Held {
+        self.state = State::Over;
+        let reply = match step {
+            Step::Send(reply) => reply,
+            Step::Fail(error, reply) => {
+                reply::check_error(error, reply, self.exchange.request_id())?;
+                reply
+            }
+            other => return Err(format!("expected a reply, got {other:?}")),
+        };
+        let got = reply.status.as_u16();
+        ensure!(status.is_none_or(|status| status == got), "expected the status {status:?}, got {got}");
+        reply::check(reply, self.proxy)
+    }
+
+    /// Nothing may come of it.
+    fn stays(&mut self, state: State, step: &Step) -> Held {
+        let expected = if matches!(state, State::Passing) { Step::Pass } else { Step::Wait };
+        self.state = state;
+        ensure!(*step == expected, "expected {expected:?}, got {step:?}");
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! "What the client gets": shaped results.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use openwhisk_filter::outcome::News;
+use openwhisk_filter::reply::Reply;
+use serde_json::{Map, Value};
+
+use super::is_text;
+use crate::json::{Entries, is_json};
+use crate::reply::is_same;
+
+/// What an activation becomes.
+#[derive(Debug)]
+pub enum Shape {
+    /// This cannot be told.
+    Undecided,
+    /// Nothing: it is not JSON.
+    NotJson,
+    /// Nothing: it breaks a rule.
+    Broken,
+    /// The words of a failed action.
+    Failed,
+    /// The reply as it stands.
+    AsIs(StatusCode),
+    /// What it says.
+    Shaped(Shaped),
+}
+
+/// A reply that the action decides.
+#[derive(Debug)]
+pub struct Shaped {
+    /// The status.
+    pub status: u16,
+    /// The headers besides the content type, sorted by name.
+    pub headers: Vec<(String, Value)>,
+    /// The content type and the body.
+    pub body: Option<(String, Body)>,
+}
+
+/// A body.
+#[derive(Debug)]
+pub enum Body {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// This JSON, as the action wrote it.
+    Json(Value),
+}
+
+/// What there is to say against a result.
+enum Objection {
+    /// It breaks a rule.
+    Broken,
+    /// This cannot be told.
+    Undecided,
+}
+
+impl Shaped {
+    /// What of a reply is another one. Where `is_filled`, the proxy made a body.
+    #[must_use]
+    pub fn difference(&self, reply: &Reply, is_filled: bool) -> Option<&'static str> {
+        if reply.status.as_u16() != self.status {
+            return Some("status");
+        }
+        let is_own = |name: &str| name == "content-type" || name == "x-openwhisk-activation-id";
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut headers: Vec<_> = reply.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        headers.retain(|(name, _)| !is_own(name));
+        headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let is_same_header = |((name, value), (expected, told)): (&(String, String), &(String, Value))| {
+            name == expected && told.as_str().map_or_else(|| is_same(value.as_bytes(), told), |told| told == value)
+        };
+        if headers.len() != self.headers.len() || !headers.iter().zip(&self.headers).all(is_same_header) {
+            return Some("header");
+        }
+        let content_type = reply.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| text(value));
+        let expected = self.body.as_ref().map(|(content_type, _)| content_type.clone());
+        if !is_filled && content_type != expected {
+            return Some("content type");
+        }
+        let is_same_body = match &self.body {
+            None => is_filled != reply.body.is_empty(),
+            Some((_, Body::Bytes(bytes))) => reply.body == *bytes,
+            Some((_, Body::Json(json))) => is_same(&reply.body, json),
+        };
+        (!is_same_body).then_some("body")
+    }
+}
+
+/// What an activation becomes.
+#[must_use]
+pub fn shape(news: News, body: &str) -> Shape {
+    let (status, empty) = match news {
+        News::AsIs(status) => return Shape::AsIs(status),
+        News::Result => (200, 204),
+        News::Failure => (502, 502),
+    };
+    if !is_json(body.as_bytes()) {
+        return Shape::NotJson;
+    }
+    let Ok(result) = serde_json::from_str::<Value>(body) else { return Shape::Undecided };
+    let not_shaped = || if news == News::Failure { Shape::Failed } else { Shape::AsIs(StatusCode::OK) };
+    let repeats = |text: &str| Entries::read(text).is_some_and(|entries| entries.repeats_a_name());
+    if repeats(body) {
+        return Shape::Undecided;
+    }
+    let (shaped, text) = match (&result, news) {
+        (Value::Object(result), News::Failure) => match result.get("error") {
+            Some(Value::Object(error)) => {
+                let entries = Entries::read(body);
+                let text = entries.and_then(|entries| entries.of("error").first().map(|text| (*text).to_owned()));
+                (error, text.unwrap_or_default())
+            }
+            _ => return not_shaped(),
+        },
+        (Value::Object(result), _) => (result, body.to_owned()),
+        _ => return not_shaped(),
+    };
+    let headers = Entries::read(&text).and_then(|entries| entries.of("headers").first().map(|text| (*text).to_owned()));
+    if repeats(&text) || headers.as_deref().is_some_and(repeats) {
+        return Shape::Undecided;
+    }
+    if !["statusCode", "headers", "body"].iter().any(|key| shaped.contains_key(*key)) {
+        return not_shaped();
+    }
+    match read(shaped, status, empty) {
+        Ok(shaped) => Shape::Shaped(shaped),
+        Err(Objection::Broken) => Shape::Broken,
+        Err(Objection::Undecided) => Shape::Undecided,
+    }
+}
+
+fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, Objection> {
+    let code = result.get("statusCode").map(|code| status_code(code).ok_or(Objection::Broken)).transpose()?;
+    let mut headers = match result.get("headers") {
+        None => Vec::new(),
+        Some(Value::Object(given)) => lines(given)?,
+        Some(_) => return Err(Objection::Broken),
+    };
+    let content_type = match headers.iter().find(|(name, _)| name == "content-type") {
+        None => None,
+        Some((_, Value::String(text))) => Some(text.clone()),
+        // How it is written depends on how the action wrote it.
+        Some(_) => return Err(Objection::Undecided),
+    };
+    headers.retain(|(name, _)| name != "content-type");
+    headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let is_base64 = match result.get("isBase64Encoded") {
+        None => None,
+        Some(Value::Bool(flag)) => Some(*flag),
+        Some(_) => return Err(Objection::Broken),
+    };
+    let body = match result.get("body") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => {
+            let content_type = content_type.unwrap_or_else(|| "text/html; charset=UTF-8".to_owned());
+            let is_base64 = is_base64.unwrap_or_else(|| !is_text(content_type.as_bytes()));
+            let bytes = if is_base64 { decoded(text)? } else { text.clone().into_bytes() };
+            Some((content_type, Body::Bytes(bytes))).filter(|(_, body)| !matches!(body, Body::Bytes(b) if b.is_empty()))
+        }
+        Some(_) if is_base64 == Some(true) => return Err(Objection::Broken),
+        Some(json) => Some((content_type.unwrap_or_else(|| "application/json".to_owned()), Body::Json(json.clone()))),
+    };
+    let status = code.unwrap_or(if body.is_some() { status } else { empty });
+    Ok(Shaped { status, headers, body: body.filter(|_| ![204, 205, 304].contains(&status)) })
+}
+
+/// "A whole number from 200 to 599, or a string of digits."
+fn status_code(code: &Value) -> Option<u16> {
+    (200..=599).find(|status: &u16| match code {
+        Value::Number(number) => number.as_f64() == Some(f64::from(*status)),
+        Value::String(digits) => {
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.trim_start_matches('0') == status.to_string()
+        }
+        _ => false,
+    })
+}
+
+/// "An object; values are strings, numbers, booleans, or arrays of those (a line each); 1000 lines at most."
+fn lines(headers: &Map<String, Value>) -> Result<Vec<(String, Value)>, Objection> {
+    let gateways = [
+        "connection",
+        "proxy-connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "date",
+        "server",
+        "x-openwhisk-activation-id",
+    ];
+    let names: BTreeSet<_> = headers.keys().map(|name| name.to_ascii_lowercase()).collect();
+    if names.len() < headers.len() {
+        // Which is the first depends on their order.
+        return Err(Objection::Undecided);
+    }
+    let mut lines = Vec::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        if name.starts_with(':') || gateways.contains(&name.as_str()) {
+            continue;
+        }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(Objection::Broken);
+        }
+        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        for value in values {
+            let value = match value {
+                Value::String(text) if text.chars().any(|c| c != '\t' && c < ' ' || c == '\u{7f}') => {
+                    return Err(Objection::Broken);
+                }
+                Value::String(text) => Value::from(text.trim_matches([' ', '\t'])),
+                Value::Number(_) | Value::Bool(_) => value,
+                _ => return Err(Objection::Broken),
+            };
+            lines.push((name.clone(), value));
+        }
+    }
+    // Beyond that it is the bytes that count, which depend on how numbers are written.
+    let bytes: usize = lines.iter().map(|(name, value)| name.len() + value.to_string().len() + 10).sum();
+    if lines.len() > 1000 {
+        return Err(Objection::Broken);
+    }
+    if bytes > 900_000 { Err(Objection::Undecided) } else { Ok(lines) }
+}
+
+/// The digit of base64 for six bits.
+pub(super) fn digit(bits: u32) -> char {
+    ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).nth(bits as usize).unwrap_or('=')
+}
+
+/// The bytes behind base64, with or without its padding.
+fn decoded(text: &str) -> Result<Vec<u8>, Objection> {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    if padding > 0 && !text.len().is_multiple_of(4) || padding > 2 {
+        return Err(Objection::Undecided);
+    }
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for c in digits.chars() {
+        let value = (0..64).find(|bits| digit(*bits) == c).ok_or(Objection::Broken)?;
+        bits = bits << 6 | value;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.extend(u8::try_from(bits >> count & 0xff));
+        }
+    }
+    if count == 6 { Err(Objection::Broken) } else { Ok(bytes) }
+}

@@ -1,0 +1,181 @@
+//! What must hold for the parameters of an action, of whatever request.
+
+use std::rc::Rc;
+
+use arbitrary::Arbitrary;
+use openwhisk_filter::call::{Call, CallTemplate};
+use openwhisk_filter::error::Error;
+use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::reply::Reply;
+use openwhisk_filter::request::Request;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::Held;
+use crate::encode::encode_fields;
+use crate::input::{Header, Line, Mode, Rest, settings, told};
+use crate::json::{Entries, is_json};
+use crate::naive::{self, Refused};
+use crate::reply;
+
+/// The headers with credentials, in the order of [`Asked::forwarded`].
+const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+
+/// A request, and the configuration as far as it matters.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The attribute `mode`.
+    pub mode: Mode,
+    /// Whether the attribute `parameters` is `"http"`.
+    pub http: bool,
+    /// Which credentials the attribute `forward_headers` names.
+    pub forwarded: [bool; 3],
+    /// The attribute `path_prefix`, if it may have that value.
+    pub path_prefix: Line,
+    /// The method of the request.
+    pub method: Line,
+    /// Its path and query.
+    pub path: Line,
+    /// Its headers.
+    pub headers: Vec<Header>,
+    /// Its body.
+    pub body: Rest,
+}
+
+encode_fields!(Asked { mode, http, forwarded, path_prefix, method, path, headers, body });
+
+/// Checks the parameters of a request.
+///
+/// # Panics
+/// Where something does not hold.
+pub fn payload(input: &Asked) {
+    crate::require(check_asked(input), input);
+}
+
+fn check_asked(input: &Asked) -> Held {
+    let forwarded = CREDENTIALS.iter().zip(input.forwarded).filter(|(_, is_forwarded)| *is_forwarded);
+    let forwarded: Vec<_> = forwarded.map(|(name, _)| *name).collect();
+    let attributes = json!({
+        "mode": input.mode.word(),
+        "parameters": if input.http { "http" } else { "body" },
+        "forward_headers": forwarded,
+    });
+    let path_prefix = input.path_prefix.text();
+    let mut with_prefix = attributes.clone();
+    if let Value::Object(attributes) = &mut with_prefix {
+        attributes.insert("path_prefix".to_owned(), path_prefix.as_str().into());
+    }
+    let (settings, path_prefix) = match settings(with_prefix) {
+        Some(settings) => (settings, path_prefix.trim_end_matches('/')),
+        None => (settings(attributes).ok_or("the configuration is refused")?, ""),
+    };
+    let pseudo = [(":method", &input.method), (":path", &input.path)];
+    let headers: Vec<_> = pseudo
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.0.clone()))
+        .chain(input.headers.iter().map(told))
+        .collect();
+    let request = Request::from_headers(headers);
+    let made = openwhisk_filter::payload::payload(&settings, &request, input.body.0.clone());
+    check(input, path_prefix, &forwarded, &request, &made)?;
+    match made {
+        Ok(parameters) => {
+            let template = Rc::new(CallTemplate::new(&settings));
+            crate::call::check(&Call::new(template, Proxy::Envoy, request, false, parameters))
+        }
+        Err(error) => {
+            let reply = Reply::to_error(&error, request.id());
+            reply::check(&reply, Proxy::Apisix)?;
+            reply::check_error(&error, &reply, request.id())
+        }
+    }
+}
+
+/// The parameters of a request are those that the README promises.
+fn check(
+    input: &Asked,
+    path_prefix: &str,
+    forwarded: &[&str],
+    request: &Request,
+    made: &Result<Vec<u8>, Error>,
+) -> Held {
+    let body = &input.body.0;
+    if input.mode == Mode::Metadata {
+        ensure!(*made == Ok(Vec::new()), "a question with a body: {made:?}");
+        return Ok(());
+    }
+    if !input.http {
+        ensure!(made.as_ref() == Ok(body), "another body than the client's: {made:?}");
+        return Ok(());
+    }
+    match made {
+        Ok(parameters) => {
+            let text = std::str::from_utf8(parameters).map_err(|error| format!("the parameters: {error}"))?;
+            structure(text, request, body, forwarded)
+                .and_then(|()| compare(Ok(text), request, body, path_prefix, forwarded))
+                .map_err(|wrong| format!("{wrong}\nthe parameters: {text}"))
+        }
+        Err(error) => {
+            let refused = match error {
+                Error::MalformedBody { .. } => Refused::Malformed,
+                Error::ReservedParameter => Refused::Reserved,
+                other => return Err(format!("an error that is not the client's: {other}")),
+            };
+            ensure!(error.status().as_u16() == 400, "the status is {}", error.status().as_str());
+            compare(Err(refused), request, body, path_prefix, forwarded)
+        }
+    }
+}
+
+/// The parameters by themselves, of whatever depth and with whatever names.
+fn structure(parameters: &str, request: &Request, body: &[u8], forwarded: &[&str]) -> Held {
+    ensure!(is_json(parameters.as_bytes()), "no JSON");
+    let entries = Entries::read(parameters).ok_or("no JSON object")?;
+    for name in ["__ow_method", "__ow_headers", "__ow_path", "__ow_query"] {
+        ensure!(entries.of(name).len() == 1, "{name} is there {} times", entries.of(name).len());
+    }
+    ensure!(entries.of("__ow_body").len() <= 1, "__ow_body is there {} times", entries.of("__ow_body").len());
+    let known = ["__ow_method", "__ow_headers", "__ow_path", "__ow_query", "__ow_body"];
+    let strange = entries.0.iter().find(|(name, _)| name.starts_with("__ow_") && !known.contains(&name.as_str()));
+    ensure!(strange.is_none(), "the client sets a parameter of the filter: {strange:?}");
+
+    let headers: Map<String, Value> = entries
+        .of("__ow_headers")
+        .first()
+        .and_then(|headers| serde_json::from_str(headers).ok())
+        .ok_or("__ow_headers is no object")?;
+    for (name, value) in &headers {
+        ensure!(value.is_string(), "the header {name} is no string");
+        let is_withheld = CREDENTIALS.contains(&name.as_str()) && !forwarded.contains(&name.as_str());
+        ensure!(!is_withheld, "the action sees the header {name}");
+        ensure!(!name.starts_with(':'), "the action sees the pseudo header {name}");
+    }
+
+    // The fields of a JSON body stand there as the client wrote them, at the end, so that they win over the others.
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let fields = Entries::read(text).filter(|_| naive::is_json(request.content_type())).map(|fields| fields.0);
+    let texts = |entries: &[(String, &RawValue)]| -> Vec<_> {
+        entries.iter().map(|(name, value)| (name.clone(), value.get().to_owned())).collect()
+    };
+    let fields = texts(&fields.unwrap_or_default());
+    let at_the_end = texts(entries.0.rchunks(fields.len().max(1)).next().unwrap_or_default());
+    let is_kept = fields.is_empty() || at_the_end == fields;
+    ensure!(is_kept, "the fields of the body are {fields:?}, the last parameters {at_the_end:?}");
+    Ok(())
+}
+
+/// The parameters are those of the naive implementation.
+fn compare(made: Result<&str, Refused>, request: &Request, body: &[u8], path_prefix: &str, forwarded: &[&str]) -> Held {
+    let Some(expected) = naive::parameters(request.headers(), body, path_prefix, forwarded) else { return Ok(()) };
+    match (made, expected) {
+        (Ok(parameters), Ok(expected)) => {
+            let parameters: Map<String, Value> =
+                serde_json::from_str(parameters).map_err(|error| format!("the parameters: {error}"))?;
+            ensure!(parameters == expected, "expected {}", Value::Object(expected));
+        }
+        (Err(made), Err(expected)) => ensure!(made == expected, "expected {expected:?}, got {made:?}"),
+        (Ok(_), Err(expected)) => return Err(format!("expected {expected:?}")),
+        (Err(made), Ok(expected)) => return Err(format!("expected {}, got {made:?}", Value::Object(expected))),
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! A configuration written down again, with every attribute.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openwhisk_filter::config::Config;
+use openwhisk_filter::connections::KeepAlive;
+use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::settings::{Mode, OnTimeout, Parameters, Settings};
+use serde_json::{Map, Value};
+
+type Attributes = Map<String, Value>;
+
+/// The JSON of a configuration. Nothing if its token is none.
+#[must_use]
+pub fn render(config: &Config) -> Option<Value> {
+    match config {
+        Config::Every(settings) => {
+            let mut all = of_connections(settings);
+            all.append(&mut of_requests(settings)?);
+            Some(Value::Object(all))
+        }
+        Config::Routes(routes) => {
+            let mut all = routes.values().next().map(of_connections).unwrap_or_default();
+            let route = |(name, settings): (&String, _)| Some((name.clone(), Value::Object(of_requests(settings)?)));
+            all.insert("routes".to_owned(), Value::Object(routes.iter().map(route).collect::<Option<_>>()?));
+            Some(Value::Object(all))
+        }
+    }
+}
+
+/// The attributes of the top level only.
+fn of_connections(settings: &Settings) -> Attributes {
+    let mut all = Attributes::new();
+    all.insert("ssl_verify".to_owned(), settings.ssl_verify().into());
+    match settings.keepalive() {
+        KeepAlive::Off => _ = all.insert("keepalive".to_owned(), false.into()),
+        KeepAlive::Pool { idle } => {
+            all.insert("keepalive".to_owned(), true.into());
+            all.insert("keepalive_pool".to_owned(), idle.into());
+        }
+    }
+    // Whether it is given matters on APISIX, which warns of it; nothing else tells.
+    let warnings = settings.without_effect_on(Proxy::Apisix);
+    if warnings.iter().any(|warning| warning.starts_with("`keepalive_timeout`")) {
+        let timeout = u64::try_from(settings.keepalive_timeout().as_millis()).unwrap_or(u64::MAX);
+        all.insert("keepalive_timeout".to_owned(), timeout.into());
+    }
+    all
+}
+
+/// The attributes that a route may have, too.
+fn of_requests(settings: &Settings) -> Option<Attributes> {
+    let (api_host, action) = (settings.api_host(), settings.action());
+    let token = STANDARD.decode(settings.service_token().basic().strip_prefix("Basic ")?).ok()?;
+    let mode = match settings.mode() {
+        Mode::Result => "result",
+        Mode::Activation => "activation",
+        Mode::Metadata => "metadata",
+        Mode::Async => "async",
+    };
+    let on_timeout = match settings.on_timeout() {
+        OnTimeout::Error => "error",
+        OnTimeout::Accept => "accept",
+    };
+    let given = [
+        ("api_host", format!("{}://{}{}", api_host.scheme().as_str(), api_host.authority(), api_host.path_prefix())),
+        ("upstream", settings.upstream().to_string()),
+        ("service_token", String::from_utf8(token).ok()?),
+        ("namespace", action.namespace.to_string()),
+        ("action", action.name.to_string()),
+        ("mode", mode.to_owned()),
+        ("on_timeout", on_timeout.to_owned()),
+    ];
+    let mut all: Attributes = given.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    if let Some(package) = &action.package {
+        all.insert("package".to_owned(), package.to_string().into());
+    }
+    match settings.parameters() {
+        Parameters::Body => _ = all.insert("parameters".to_owned(), "body".into()),
+        Parameters::Http(context) => {
+            all.insert("parameters".to_owned(), "http".into());
+            // Only the debug output tells the rest. Of visible ASCII it is JSON.
+            let shown = format!("{context:?}");
+            let value = |name| serde_json::Deserializer::from_str(shown.split_once(name)?.1).into_iter().next()?.ok();
+            let path_prefix: Value = value("path_prefix: ")?;
+            all.insert("path_prefix".to_owned(), format!("{}/", path_prefix.as_str()?).into());
+            all.insert("forward_headers".to_owned(), value("forwarded: ")?);
+        }
+    }
+    all.insert("timeout".to_owned(), u64::try_from(settings.timeout().as_millis()).ok()?.into());
+    all.insert("retries".to_owned(), settings.retries().into());
+    all.insert("max_req_body_size".to_owned(), settings.max_req_body_size().into());
+    Some(all)
+}

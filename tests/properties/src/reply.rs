@@ -1,0 +1,268 @@
+//! What must hold for the reply to an answer of `OpenWhisk`, of whatever status and bytes.
+
+use arbitrary::Arbitrary;
+use http::StatusCode;
+use openwhisk_filter::error::{Error, Words};
+use openwhisk_filter::outcome::{self, Outcome};
+use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::reply::Reply;
+use openwhisk_filter::request::Request;
+use serde_json::{Value, json};
+
+use crate::Held;
+use crate::encode::encode_fields;
+use crate::input::{Line, Mode, Rest, SECRET, UPSTREAM, proxy, settings};
+use crate::json::{Entries, is_json};
+use crate::naive::{self, Shape};
+
+/// Headers that belong to the gateway, in a reply.
+const FORBIDDEN: &[&str] = &[
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "date",
+    "server",
+];
+
+/// The most lines: those of the action, its content type and the id of the activation.
+const MOST_LINES: usize = 1002;
+
+/// The most bytes that a host takes, with ten for each line.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The longest line of the log about an error, in bytes.
+const LONGEST: usize = 4000;
+
+/// The longest id of an activation that is handed on, in bytes.
+const LONGEST_ID: usize = 256;
+
+/// The header with the id of the activation.
+const ID: &str = "x-openwhisk-activation-id";
+
+/// The head of an answer to a call.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its status; of larger numbers the last three digits.
+    pub status: u16,
+    /// The id of the activation.
+    pub id: Option<Line>,
+    /// The type of its body.
+    pub content_type: Option<Line>,
+    /// Whether it has the header that Envoy adds to what an upstream answers.
+    pub is_upstreams: bool,
+}
+
+/// An answer to a call, and the call as far as it matters.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Where the filter runs.
+    pub is_apisix: bool,
+    /// The attribute `mode`.
+    pub mode: Mode,
+    /// The attribute `on_timeout`.
+    pub accept: bool,
+    /// The header of the request with its id.
+    pub request_id: Line,
+    /// The head of the answer.
+    pub head: Head,
+    /// Its body.
+    pub body: Rest,
+}
+
+encode_fields!(Head { status, id, content_type, is_upstreams });
+encode_fields!(Answered { is_apisix, mode, accept, request_id, head, body });
+
+impl Head {
+    fn status(&self) -> u16 {
+        self.status.checked_rem(1000).unwrap_or_default()
+    }
+
+    /// The answer with a body, as a host tells it. Nothing if there is no status.
+    #[must_use]
+    pub fn answer(&self, body: &[u8]) -> Option<outcome::Answer> {
+        let status = self.status();
+        let of = |name: &str, value: &Option<Line>| value.as_ref().map(|value| (name.to_owned(), value.0.clone()));
+        let headers = [
+            Some((":status".to_owned(), status.to_string().into_bytes())),
+            of(ID, &self.id),
+            of("content-type", &self.content_type),
+            self.is_upstreams.then(|| ("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())),
+        ];
+        let headers: Vec<_> = headers.into_iter().flatten().collect();
+        outcome::Answer::read(&headers, body.to_vec())
+    }
+}
+
+/// Checks the reply to an answer.
+///
+/// # Panics
+/// Where something does not hold.
+pub fn reply(input: &Answered) {
+    crate::require(check_answered(input), input);
+}
+
+fn check_answered(input: &Answered) -> Held {
+    let Some(answer) = input.head.answer(&input.body.0) else { return Ok(()) };
+    let proxy = proxy(input.is_apisix);
+    let attributes = json!({"mode": input.mode.word(), "on_timeout": if input.accept { "accept" } else { "error" }});
+    let settings = settings(attributes).ok_or("the configuration is refused")?;
+    let request = Request::from_headers(vec![("x-request-id".to_owned(), input.request_id.0.clone())]);
+
+    let is_of_upstream = Outcome::Answered(answer.clone()).is_of_upstream(proxy);
+    let activation = Outcome::Answered(answer).into_activation(&settings, proxy);
+    let id = input.head.id.as_ref().map(|id| id.0.as_slice());
+    let id =
+        id.filter(|id| is_of_upstream && (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
+    if is_of_upstream {
+        let status = input.head.status();
+        let (mode, accept) = (input.mode, input.accept);
+        let question = naive::Question { status, has_id: id.is_some(), body: &input.body.0, mode, accept };
+        let (meaning, expected) = (naive::Meaning::of(&activation), naive::meaning(&question));
+        ensure!(meaning == expected, "the answer is taken for {meaning:?}, expected {expected:?}");
+    }
+    let as_it_is = activation.as_ref().ok().map(|activation| (activation.news, activation.body.clone()));
+    let replied = activation
+        .and_then(Reply::to_activation)
+        .and_then(|reply| reply.fit_for(proxy, request.id()))
+        .map_err(|error| error.fit_for(proxy));
+    let (reply, error) = match replied {
+        Ok(reply) => (reply, None),
+        Err(error) => (Reply::to_error(&error, request.id()), Some(error)),
+    };
+    check(&reply, proxy)?;
+    if let Some(error) = &error {
+        check_error(error, &reply, request.id())?;
+    }
+    let told = reply.headers.iter().find(|(name, _)| name == ID).map(|(_, value)| value.as_bytes());
+    ensure!(told == id, "the reply is about the activation {told:?}, expected {id:?}");
+    let line = error.as_ref().map(Error::to_string).unwrap_or_default();
+    // Behind an escape the action itself may have written it.
+    let is_actions = contains(&input.body.0, SECRET) || contains(&input.body.0, "\\");
+    ensure!(!line.contains(SECRET) || is_actions, "the log learns of the secret: {line}");
+    match as_it_is {
+        Some((news, body)) => compare(&naive::shape(news, &body), &reply, error.as_ref(), &body, proxy),
+        None => Ok(()),
+    }
+}
+
+/// Compares a reply with what the naive implementation makes of the same activation.
+fn compare(expected: &Shape, reply: &Reply, error: Option<&Error>, body: &str, proxy: Proxy) -> Held {
+    let got = format!("{} {:?} {}", reply.status.as_str(), reply.headers, reply.body.escape_ascii());
+    match expected {
+        Shape::Undecided => Ok(()),
+        Shape::NotJson => {
+            ensure!(matches!(error, Some(Error::NotOpenWhisk { .. })), "expected no answer of openwhisk, got {got}");
+            Ok(())
+        }
+        Shape::Broken => {
+            ensure!(matches!(error, Some(Error::BrokenRule { .. })), "expected a broken rule, got {got}");
+            Ok(())
+        }
+        Shape::Failed => {
+            let is_failed = matches!(error, Some(Error::ActionFailed { .. })) && reply.body == body.as_bytes();
+            ensure!(
+                is_failed && reply.status == StatusCode::BAD_GATEWAY,
+                "expected the words of the action, got {got}"
+            );
+            Ok(())
+        }
+        Shape::AsIs(status) => {
+            let is_same = error.is_none() && reply.status == *status && reply.body == body.as_bytes();
+            ensure!(is_same, "expected the answer as it is, got {got}");
+            Ok(())
+        }
+        Shape::Shaped(shaped) if proxy == Proxy::Apisix && shaped.status == 499 => {
+            ensure!(matches!(error, Some(Error::UnsendableStatus { .. })), "expected an unsendable status, got {got}");
+            Ok(())
+        }
+        Shape::Shaped(shaped) => {
+            ensure!(error.is_none(), "expected {shaped:?}, got {error:?}");
+            let is_filled = proxy == Proxy::Apisix && shaped.status >= 400 && shaped.body.is_none();
+            let wrong = shaped.difference(reply, is_filled);
+            ensure!(wrong.is_none(), "expected {shaped:?}, got another {}: {got}", wrong.unwrap_or_default());
+            Ok(())
+        }
+    }
+}
+
+/// A reply that a proxy sends as it stands.
+///
+/// # Errors
+/// What is wrong.
+pub fn check(reply: &Reply, proxy: Proxy) -> Held {
+    let status = reply.status.as_u16();
+    ensure!((200..=599).contains(&status), "the status is {status}");
+    let mut bytes = 0_usize;
+    for (name, value) in &reply.headers {
+        let name = name.as_str();
+        let is_token =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        ensure!(is_token && !name.bytes().any(|b| b.is_ascii_uppercase()), "a header has the name {name:?}");
+        ensure!(!FORBIDDEN.contains(&name), "the reply has the header {name}");
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?;
+        let is_clean = value.chars().all(|c| c == '\t' || c >= ' ' && c != '\u{7f}');
+        ensure!(is_clean, "the header {name} is {value:?}");
+        bytes = bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(10);
+    }
+    ensure!(reply.headers.len() <= MOST_LINES && bytes <= MOST_BYTES, "{} lines, {bytes} bytes", reply.headers.len());
+    let count = |wanted: &str| reply.headers.iter().filter(|(name, _)| name == wanted).count();
+    ensure!(count(ID) <= 1, "the id of the activation comes twice");
+    let has_body = !reply.body.is_empty();
+    ensure!(count("content-type") == usize::from(has_body), "{} types for the body", count("content-type"));
+    ensure!(!has_body || ![204, 205, 304].contains(&status), "a body with the status {status}");
+    if proxy == Proxy::Apisix {
+        ensure!(status != 499, "nginx closes the connection at the status 499");
+        ensure!(has_body || status < 400, "nginx sends a page of its own with the status {status}");
+    }
+    Ok(())
+}
+
+/// An error as the client and the log are told of it.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_error(error: &Error, reply: &Reply, request_id: &str) -> Held {
+    let line = error.to_string();
+    ensure!(!line.contains(char::is_control), "a line of the log with control characters: {line:?}");
+    ensure!(line.len() < LONGEST, "a line of the log with {} bytes: {line:.200}…", line.len());
+    ensure!(reply.status == error.status(), "the status is {}, not {}", reply.status.as_str(), error.status().as_str());
+    ensure!(reply.status.as_u16() >= 400, "an error has the status {}", reply.status.as_str());
+    ensure!(is_json(&reply.body), "the body of an error is no JSON: {}", reply.body.escape_ascii());
+    let sentence = match error.for_client() {
+        Words::OpenWhisk(words) => {
+            ensure!(reply.body == words.as_bytes(), "other words than those of openwhisk");
+            return Ok(());
+        }
+        Words::Gateway(sentence) => sentence,
+    };
+    let is_inside = sentence.contains(UPSTREAM) || sentence.contains(SECRET);
+    ensure!(!is_inside, "the client learns of the inside of the gateway: {sentence}");
+    let body = String::from_utf8_lossy(&reply.body);
+    let entries = Entries::read(&body).ok_or_else(|| format!("the body of an error is no object: {body}"))?;
+    let text = |name: &str| match *entries.of(name) {
+        [value] => serde_json::from_str::<String>(value).ok(),
+        _ => None,
+    };
+    let id = reply.headers.iter().find(|(name, _)| name == ID).and_then(|(_, value)| value.to_str().ok());
+    let names = if id.is_some() { 3 } else { 2 };
+    let is_complete = text("error").as_deref() == Some(sentence.as_str())
+        && text("code").as_deref() == Some(request_id)
+        && text("activationId").as_deref() == id
+        && entries.0.len() == names;
+    ensure!(is_complete, "the error of the gateway is {body}");
+    Ok(())
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Whether two JSON texts say the same, as far as that can be told.
+pub(crate) fn is_same(one: &[u8], other: &Value) -> bool {
+    serde_json::from_slice::<Value>(one).is_ok_and(|one| one == *other)
+}

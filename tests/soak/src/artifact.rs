@@ -1,0 +1,27 @@
+//! Where the built parts are. A missing part is an error that says how to build it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The built filter.
+pub fn filter() -> Result<PathBuf, String> {
+    built("OPENWHISK_FILTER_WASM", "target/wasm32-wasip1/release/openwhisk_filter.wasm", "make build")
+}
+
+/// Envoy.
+pub fn envoy() -> Result<PathBuf, String> {
+    built("ENVOY", "target/envoy/bin/envoy", "make envoy")
+}
+
+/// A file of the project.
+pub fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String> {
+    let path = env::var_os(variable).map_or_else(|| source(default), PathBuf::from);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!("{} is missing: run `{command}`, or set {variable} to where it is", path.display()))
+}

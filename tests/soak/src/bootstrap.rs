@@ -1,0 +1,100 @@
+//! The configuration of Envoy, derived from the reference configuration: one filter with many routes.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::artifact;
+
+/// The key of the calls. It must appear nowhere else.
+pub const TOKEN: &str = "soak-user:soak-key-that-nobody-may-see";
+
+/// The cluster at whose port nobody listens.
+const NOBODY: &str = "nobody";
+
+/// What the route says that is not for the filter.
+pub const PLAIN: &str = "this route is not for the filter\n";
+
+/// Milliseconds after which a call on the route `/late` is given up.
+pub const LATE: u64 = 300;
+
+/// Milliseconds after which the route `/accept` answers with the id of the activation.
+pub const ACCEPT: u64 = 300;
+
+/// Milliseconds that `on_timeout` adds for `OpenWhisk` to tell the id.
+pub const GRACE: u64 = 1000;
+
+/// The largest body on the route `/small`.
+pub const SMALL: usize = 1000;
+
+/// The attributes of the filter, with those of each route.
+fn attributes() -> Value {
+    json!({
+        "api_host": "http://openwhisk.example", "upstream": "openwhisk", "service_token": "$ENV://OPENWHISK_TOKEN",
+        "namespace": "guest", "timeout": 20000, "max_req_body_size": 1_048_576,
+        "routes": {
+            "echo": { "action": "echo" },
+            "http": { "action": "http", "parameters": "http", "path_prefix": "/http" },
+            "credentials": { "action": "http", "parameters": "http", "forward_headers": ["cookie"] },
+            "activation": { "action": "activation", "mode": "activation" },
+            "async": { "action": "async", "mode": "async" },
+            "metadata": { "action": "metadata", "mode": "metadata" },
+            "late": { "action": "late", "timeout": LATE },
+            "accept": { "action": "accept", "timeout": ACCEPT, "on_timeout": "accept" },
+            "small": { "action": "small", "max_req_body_size": SMALL },
+            "retry": { "action": "retry", "retries": 2, "api_host": "http://nobody.example", "upstream": NOBODY,
+                       "service_token": "$ENV://OPENWHISK_TOKEN" },
+        },
+    })
+}
+
+/// The configuration of an Envoy, on ports that the system chooses.
+pub fn bootstrap(upstream: u16, nobody: u16) -> Result<Value, String> {
+    let path = artifact::source("envoy/envoy.yaml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut configuration: Value =
+        serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
+    *at(&mut configuration, "/admin/address/socket_address/port_value") = json!(0);
+    let resources = at(&mut configuration, "/static_resources");
+
+    let cluster = resources["clusters"][0].clone();
+    resources["clusters"] = json!([named(cluster.clone(), "openwhisk", upstream), named(cluster, NOBODY, nobody)]);
+
+    let listener = at(resources, "/listeners/0");
+    *at(listener, "/address/socket_address/port_value") = json!(0);
+    let manager = at(listener, "/filter_chains/0/filters/0/typed_config");
+    // The log of accesses goes to the output of Envoy, which nobody reads here.
+    manager["access_log"] = json!([]);
+    let routes = at(manager, "/route_config/virtual_hosts/0/routes");
+    let reference = routes[0].clone();
+    let attributes = attributes();
+    let names = attributes["routes"].as_object().into_iter().flatten().map(|(name, _)| name);
+    let mut all: Vec<Value> = names.map(|name| route(reference.clone(), name)).collect();
+    all.push(json!({ "name": "plain", "match": { "prefix": "/" },
+                     "direct_response": { "status": 200, "body": { "inline_string": PLAIN } } }));
+    *routes = Value::Array(all);
+    let plugin = at(manager, "/http_filters/0/typed_config/config");
+    *at(plugin, "/configuration/value") = json!(attributes.to_string());
+    *at(plugin, "/vm_config/code/local/filename") = json!(filter);
+    Ok(configuration)
+}
+
+fn route(mut route: Value, name: &str) -> Value {
+    route["name"] = json!(name);
+    route["match"] = json!({ "path_separated_prefix": format!("/{name}") });
+    route
+}
+
+fn named(mut cluster: Value, name: &str, port: u16) -> Value {
+    cluster["name"] = json!(name);
+    cluster["type"] = json!("STATIC");
+    cluster["load_assignment"]["cluster_name"] = json!(name);
+    *at(&mut cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value") =
+        json!(port);
+    cluster
+}
+
+fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
+}

@@ -1,0 +1,87 @@
+//! The memory of a process, as Linux tells it.
+
+use std::fs;
+
+/// A page of a wasm memory.
+const PAGE: u64 = 1 << 16;
+
+/// The addresses V8 sets aside behind a wasm memory are at least that many.
+const RESERVED: u64 = 1 << 32;
+
+/// What V8 sets aside for a wasm memory is a multiple of this.
+const GIB: u64 = 1 << 30;
+
+/// The resident memory of a process, in bytes.
+pub fn resident(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// The sizes of all wasm memories of a process, in bytes, in the order of their addresses.
+///
+/// Envoy tells nothing of them. But V8 reserves 8 GiB of addresses for each, so that it need not check bounds, of
+/// which only the memory itself can be accessed: what is missing to the 8 GiB.
+/// Source: observed on Envoy 1.40, where a new memory of the filter has 17 pages; V8 `BackingStore`.
+pub fn linear(process: u32) -> Vec<u64> {
+    sizes(&fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default())
+}
+
+fn sizes(maps: &str) -> Vec<u64> {
+    let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
+    mappings.windows(2).filter_map(|pair| size(&pair[0], &pair[1])).collect()
+}
+
+struct Mapping<'a> {
+    start: u64,
+    end: u64,
+    access: &'a str,
+}
+
+fn mapping(line: &str) -> Option<Mapping<'_>> {
+    let (addresses, rest) = line.split_once(' ')?;
+    let (start, end) = addresses.split_once('-')?;
+    let address = |text| u64::from_str_radix(text, 16).ok();
+    Some(Mapping { start: address(start)?, end: address(end)?, access: rest.split(' ').next()? })
+}
+
+fn size(memory: &Mapping<'_>, reserve: &Mapping<'_>) -> Option<u64> {
+    let reserved = reserve.end - reserve.start;
+    let is_pair = memory.access == "rw-p" && reserve.access == "---p" && memory.end == reserve.start;
+    let size = reserved.next_multiple_of(GIB) - reserved;
+    // Another mapping may lie before the memory and have become one with it.
+    let is_memory = reserved >= RESERVED && size > 0 && size.is_multiple_of(PAGE) && size <= memory.end - memory.start;
+    (is_pair && is_memory).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wasm_memories_are_told_by_what_is_reserved_behind_them() {
+        let cases: &[(&str, &[u64])] = &[
+            // As on Envoy 1.40: a guard, 17 pages, and the rest of 8 GiB; of the second the mapping before became a part.
+            (
+                "7fa227880000-7fa2278a0000 ---p 00000000 00:00 0\n\
+                 7fa2278a0000-7fa2279b0000 rw-p 00000000 00:00 0\n\
+                 7fa2279b0000-7fa4278a0000 ---p 00000000 00:00 0\n\
+                 7fa427000000-7fa4279c0000 rw-p 00000000 00:00 0\n\
+                 7fa4279c0000-7fa6278a0000 ---p 00000000 00:00 0\n",
+                &[17 * PAGE, 18 * PAGE],
+            ),
+            // What V8 reserves for its own heap and code.
+            (
+                "4fde80000000-4fdec0000000 rw-p 00000000 00:00 0\n\
+                 4fdec0000000-4fdeffe00000 ---p 00000000 00:00 0\n\
+                 7f9fc589c000-7f9fc58ac000 r--p 00001000 08:01 77 /usr/bin/envoy\n\
+                 7f9fc58ac000-7fa1c58ac000 ---p 00000000 00:00 0\n",
+                &[],
+            ),
+            ("", &[]),
+        ];
+        for (maps, expected) in cases {
+            assert_eq!(sizes(maps), *expected, "{maps}");
+        }
+    }
+}

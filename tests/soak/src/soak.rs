@@ -1,0 +1,140 @@
+//! The run itself: everything is started, watched, ended and judged.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpSocket;
+
+use crate::bootstrap::bootstrap;
+use crate::client::Client;
+use crate::envoy::Envoy;
+use crate::options::Options;
+use crate::report::{Report, mib};
+use crate::samples::{Sample, Windows};
+use crate::tally::Tally;
+use crate::upstream;
+
+/// How many workers Envoy has.
+const WORKERS: usize = 2;
+
+/// So many times the connections there are for most of the warm-up: what Envoy keeps of the memory it once had is
+/// then more than it needs later, when a busy machine makes it need more for a while.
+const CROWD: usize = 2;
+
+/// How often the memory is looked at.
+const SAMPLE: Duration = Duration::from_millis(250);
+
+/// How often the progress is shown.
+const SHOW: Duration = Duration::from_secs(5);
+
+/// How long what is in flight may take to end: more than any deadline of a call that is not answered.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// So many wrong answers are enough.
+const ENOUGH: u64 = 1000;
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Report, String> {
+    let tally = Arc::new(Tally::default());
+    let windows = Windows::of(options.duration);
+    let most = options.connections * CROWD;
+    let upstream = upstream::start(most, &tally).map_err(|error| error.to_string())?;
+    // Bound and never listened at: it refuses connections, and stays ours.
+    let nobody = TcpSocket::new_v4().and_then(|socket| socket.bind((Ipv4Addr::LOCALHOST, 0).into()).map(|()| socket));
+    let nobody = nobody.map_err(|error| error.to_string())?;
+    let port_of_nobody = nobody.local_addr().map_err(|error| error.to_string())?.port();
+    let envoy = Envoy::start(&bootstrap(upstream, port_of_nobody)?, WORKERS)?;
+    let machines = envoy.sum(&["runtime.v8.created"])?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let port = envoy.port()?;
+    let started = Instant::now();
+    let clients: Vec<_> = (0..most)
+        .map(|name| {
+            let until = started + if name < options.connections { options.duration } else { windows.crowd() };
+            let client = Client { name, seed: options.seed, port, until, tally: Arc::clone(&tally) };
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || client.run(&stop))
+        })
+        .collect();
+    let samples = watch(&envoy, &tally, options.duration, started);
+    stop.store(true, Ordering::Relaxed);
+    let duration = started.elapsed();
+    let panics = clients.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
+
+    let mut reasons = Vec::new();
+    if panics > 0 {
+        reasons.push(format!("{panics} clients of {most} panicked"));
+    }
+    if envoy.log.has_ended() {
+        reasons.push(format!("Envoy ended:\n{}", envoy.log.last()));
+    } else {
+        reasons.extend(drain(&envoy).err());
+        let reloads = envoy.sum(&["vm_reload", "vm_reload_backoff", "vm_reload_failure", "vm_reload_success"])?;
+        if reloads > 0 || envoy.sum(&["runtime.v8.created"])? != machines {
+            reasons.push(format!("wasm machines were made anew: {reloads} reloads"));
+        }
+    }
+    reasons.extend(envoy.log.complaints());
+    let mut report = Report {
+        duration,
+        connections: options.connections,
+        seed: options.seed,
+        counts: tally.counts(),
+        total: tally.total(),
+        calls: tally.calls(),
+        wrong: tally.wrongs(),
+        traps: envoy.log.traps(),
+        levels: windows.levels(&samples),
+        reasons,
+    };
+    report.judge(&tally);
+    Ok(report)
+}
+
+/// Shows the progress and measures the memory until the time is over, or nothing more is to be learned.
+fn watch(envoy: &Envoy, tally: &Tally, duration: Duration, started: Instant) -> Vec<Sample> {
+    let mut samples: Vec<Sample> = Vec::new();
+    let (mut shown, mut before) = (Duration::ZERO, 0);
+    while started.elapsed() < duration && !envoy.log.has_ended() && tally.wrongs() < ENOUGH {
+        thread::sleep(SAMPLE);
+        let elapsed = started.elapsed();
+        samples.extend(Sample::take(envoy.process, elapsed));
+        let since = elapsed.saturating_sub(shown);
+        if let (true, Some(sample)) = (since >= SHOW, samples.last()) {
+            let total = tally.total();
+            let [ok, moved, client, server, none] = total.by_class;
+            println!(
+                "{:5} s {:6} requests/s  2xx {}  4xx {client}  5xx {server}  no reply {none}  wrong {}  traps {}  \
+                 RSS {} MiB  wasm {} MiB",
+                elapsed.as_secs(),
+                u128::from(total.requests - before) * 1000 / since.as_millis(),
+                ok + moved,
+                tally.wrongs(),
+                envoy.log.traps(),
+                mib(sample.resident),
+                mib(sample.largest()),
+            );
+            (shown, before) = (elapsed, total.requests);
+        }
+    }
+    samples
+}
+
+/// Waits until nothing is in flight any more.
+fn drain(envoy: &Envoy) -> Result<(), String> {
+    let active = ["openwhisk.upstream_rq_active", "nobody.upstream_rq_active", "demo.downstream_rq_active"];
+    let started = Instant::now();
+    loop {
+        let left = envoy.sum(&active)?;
+        if left == 0 {
+            return Ok(());
+        }
+        if started.elapsed() > DRAIN {
+            return Err(format!("{left} requests and calls are still in flight after {DRAIN:?}"));
+        }
+        thread::sleep(SAMPLE);
+    }
+}
