@@ -52,6 +52,8 @@ mod outage;
 mod retries;
 /// One listener with many routes.
 mod routes;
+/// Certificates, idle connections and steady load.
+mod transport;
 /// Configurations that change under load.
 mod update;
 /// Requests in every form HTTP knows, and in none.
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
     update::add(&mut plan);
     deadline::add(&mut plan);
     keepalive::add(&mut plan);
+    transport::add(&mut plan);
     modes::add(&mut plan);
     retries::add(&mut plan);
     routes::add(&mut plan);

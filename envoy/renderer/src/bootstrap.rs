@@ -1,0 +1,317 @@
+//! The document: what Envoy reads, with what its operator may want to change marked.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cluster::{Cluster, Host, Security};
+use crate::render::{CA, Form, Options};
+use crate::route::Route;
+use crate::yaml::{Map, Node};
+
+/// The name of the filter in the chain.
+const FILTER: &str = "openwhisk";
+
+/// The labels of the filter's metrics, which their names hold as `;action=…`.
+const TAGS: &[&str] = &["action", "status", "kind"];
+
+/// What the document is made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The configuration of the filter.
+    pub configuration: String,
+    /// The environment variables it reads.
+    pub environment: Vec<String>,
+    /// The clusters it calls.
+    pub clusters: Vec<Cluster>,
+    /// The routes it serves.
+    pub routes: Vec<Route>,
+    /// Whether it serves every route on which it is not switched off.
+    pub is_every: bool,
+    /// How much of a request the listener holds.
+    pub limit: u64,
+    /// What the operator said.
+    pub options: &'a Options,
+}
+
+/// The comment at the top.
+pub fn header(parts: &Parts<'_>) -> String {
+    let limit = format!("- The listener needs `per_connection_buffer_limit_bytes: {}`, for the bodies.", parts.limit);
+    let mut lines = match parts.options.form {
+        Form::Bootstrap => vec![
+            "A configuration of Envoy, 1.35 or newer, with the filter openwhisk, printed by `openwhisk-envoy`.",
+            "Lines to change for a deployment of your own are marked with \"Change\".",
+        ],
+        Form::Fragment => vec![
+            "Parts for a configuration of Envoy, 1.35 or newer, printed by `openwhisk-envoy`.",
+            "- stats_config: to the top, for the labels of the filter's metrics.",
+            "- http_filters: into the HTTP connection manager, before envoy.filters.http.router.",
+            "- clusters: into static_resources.",
+            &limit,
+        ],
+    };
+    match (parts.options.form, parts.is_every) {
+        (Form::Bootstrap, _) => {}
+        (Form::Fragment, false) => {
+            lines.push("- The filter takes over the routes with the names in `routes`, no others.");
+        }
+        (Form::Fragment, true) => lines.extend([
+            "- The filter takes over every request: on a route where it has nothing to do, switch it off:",
+            "    typed_per_filter_config:",
+            "      openwhisk:",
+            "        \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig",
+            "        disabled: true",
+        ]),
+    }
+    let variables: Vec<_> = parts.environment.iter().map(|name| format!("{name}=user:key")).collect();
+    let start = format!("Start it with the key in the environment: `{} envoy -c FILE`.", variables.join(" "));
+    if !variables.is_empty() {
+        lines.push(&start);
+    }
+    lines.iter().flat_map(|line| ["# ", line, "\n"]).collect()
+}
+
+/// All that Envoy needs to start.
+pub fn bootstrap(parts: &Parts<'_>) -> Map {
+    let listener = Map::new()
+        .with("name", "gateway")
+        .with("address", address(parts.options.listen).about("Change: where clients connect."))
+        .with("per_connection_buffer_limit_bytes", limit(parts))
+        .with("filter_chains", vec![Map::new().with("filters", vec![manager(parts)]).into()]);
+    Map::new()
+        .with("admin", Map::new().with("address", address(parts.options.admin)))
+        .with("stats_config", stats_config())
+        .with("static_resources", Map::new().with("listeners", vec![listener.into()]).with("clusters", clusters(parts)))
+}
+
+/// What is to be pasted.
+pub fn fragment(parts: &Parts<'_>) -> Map {
+    Map::new()
+        .with("stats_config", stats_config())
+        .with("http_filters", vec![filter(parts)])
+        .with("clusters", clusters(parts))
+}
+
+fn address(address: SocketAddr) -> Node {
+    Map::new().with("socket_address", socket_address(address.ip().to_string(), address.port())).into()
+}
+
+fn socket_address(host: String, port: u16) -> Node {
+    Map::new().with("address", host).with("port_value", u64::from(port)).flow()
+}
+
+fn limit(parts: &Parts<'_>) -> Node {
+    Node::from(parts.limit).about(
+        "Change: a little above `max_req_body_size`, so that the filter and not Envoy says what is wrong. So much of a\n\
+         request Envoy may hold. Without that attribute it is what OpenWhisk takes, 1 MiB, not the filter's 64 MiB.",
+    )
+}
+
+fn stats_config() -> Node {
+    let tag = |name: &&str| Map::new().with("tag_name", *name).with("regex", format!("(;{name}=([^;]*))")).into();
+    let tags: Vec<Node> = TAGS.iter().map(tag).collect();
+    Node::from(Map::new().with("stats_tags", tags))
+        .about("Labels of the filter's metrics, whose names hold them as in \";action=guest/hello\".")
+}
+
+fn manager(parts: &Parts<'_>) -> Node {
+    let log =
+        "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION% ms activation=%RESP(X-OPENWHISK-ACTIVATION-ID)%\n";
+    let format = Map::new().with("text_format_source", Map::new().with("inline_string", log));
+    let log =
+        typed("envoy.access_loggers.stdout", "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", |log| {
+            log.with("log_format", format)
+        });
+    let host = Map::new()
+        .with("name", "gateway")
+        .with("domains", Node::Words(vec!["*".to_owned()]))
+        .with("routes", routes(parts));
+    let router = typed("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", |router| router);
+    typed(
+        "envoy.filters.network.http_connection_manager",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        |manager| {
+            manager
+                .with("stat_prefix", "gateway")
+                .with("access_log", vec![log])
+                .with("route_config", Map::new().with("virtual_hosts", vec![host.into()]))
+                .with("http_filters", vec![filter(parts), router])
+        },
+    )
+}
+
+/// An extension.
+fn typed(name: &str, message: &str, configured: impl FnOnce(Map) -> Map) -> Node {
+    Map::new().with("name", name).with("typed_config", configured(any(message))).into()
+}
+
+/// A message with its type.
+fn any(message: &str) -> Map {
+    Map::new().with("@type", format!("type.googleapis.com/{message}"))
+}
+
+fn routes(parts: &Parts<'_>) -> Vec<Node> {
+    let served = parts.routes.iter().enumerate().map(|(index, Route { name, prefix })| {
+        let condition = if prefix.is_all() {
+            Map::new().with("prefix", "/")
+        } else {
+            Map::new().with("path_separated_prefix", prefix.as_str())
+        };
+        let route = Node::from(
+            Map::new()
+                .with("name", name.as_str())
+                .with("match", condition.flow())
+                .with("direct_response", response(500, "the filter openwhisk is not in the chain\n")),
+        );
+        match (index, parts.is_every) {
+            (0, true) => route.about(
+                "Change: the route which the action answers. The filter replies before the route's own action is\n\
+                 reached, so what stands there is only a safety net.",
+            ),
+            (0, false) => route.about(
+                "Change: what the routes match. Their names are those in `routes`. The filter replies before a route's\n\
+                 own action is reached, so what stands there is only a safety net.",
+            ),
+            _ => route,
+        }
+    });
+    let off = Map::new().with(FILTER, any("envoy.config.route.v3.FilterConfig").with("disabled", true));
+    let rest = Map::new()
+        .with("name", "rest")
+        .with("match", Map::new().with("prefix", "/").flow())
+        .with("direct_response", response(404, "this route is not taken over by the filter\n"))
+        .with("typed_per_filter_config", off);
+    let rest = Node::from(rest)
+        .about("Change: all other requests. The filter sees every route: switch it off where it has nothing to do.");
+    let takes_all = parts.routes.iter().any(|route| route.prefix.is_all());
+    served.chain((!takes_all).then_some(rest)).collect()
+}
+
+fn response(status: u64, body: &str) -> Map {
+    Map::new().with("status", status).with("body", Map::new().with("inline_string", body).flow())
+}
+
+fn filter(parts: &Parts<'_>) -> Node {
+    let configuration = any("google.protobuf.StringValue").with(
+        "value",
+        Node::Lines(parts.configuration.clone())
+            .about("Change: what the filter does. Each `upstream` is the name of a cluster below."),
+    );
+    let environment = Map::new().with("host_env_keys", Node::Words(parts.environment.clone()));
+    let code = Node::from(parts.options.wasm.as_str()).about("Change: where the filter lies.");
+    let vm = Map::new()
+        .with("runtime", "envoy.wasm.runtime.v8")
+        .with_some("environment_variables", (!parts.environment.is_empty()).then_some(environment))
+        .with("code", Map::new().with("local", Map::new().with("filename", code)));
+    let config = Map::new()
+        .with("name", FILTER)
+        .with(
+            "allow_on_headers_stop_iteration",
+            Node::from(true).about(
+                "Both settings are needed. Without the first a request with a body hangs (Envoy 1.35 or newer);\n\
+                 without the second one crash would answer 503 for ever.",
+            ),
+        )
+        .with("failure_policy", "FAIL_RELOAD")
+        .with(
+            "configuration",
+            Node::from(configuration).about("A StringValue: a Struct does not reach the filter as JSON."),
+        )
+        .with("vm_config", vm);
+    typed(FILTER, "envoy.extensions.filters.http.wasm.v3.Wasm", |wasm| wasm.with("config", config))
+}
+
+fn clusters(parts: &Parts<'_>) -> Vec<Node> {
+    parts.clusters.iter().map(|one| cluster(one, parts.options)).collect()
+}
+
+fn cluster(cluster: &Cluster, options: &Options) -> Node {
+    let host = &cluster.address.host;
+    let (resolved, family) = match host {
+        Host::Ip(_) => ("STATIC", None),
+        Host::Name(_) => ("STRICT_DNS", Some("V4_PREFERRED")),
+    };
+    let thresholds = Map::new()
+        .with("max_connections", 4096)
+        .with("max_pending_requests", 4096)
+        .with("max_requests", 4096)
+        .with("max_retries", 1024);
+    let endpoint =
+        Node::from(Map::new().with("socket_address", socket_address(host.to_string(), cluster.address.port)));
+    let endpoint =
+        Map::new().with("endpoint", Map::new().with("address", endpoint.about("Change: host and port of `api_host`.")));
+    let endpoints = Map::new().with("lb_endpoints", vec![endpoint.into()]);
+    let idle = Node::from(seconds(cluster.idle_timeout))
+        .about("Change: `keepalive_timeout`, how long an idle connection is kept.");
+    let protocol = any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
+        .with("explicit_http_config", Map::new().with("http_protocol_options", Map::new()))
+        .with("common_http_protocol_options", Map::new().with("idle_timeout", idle));
+    Map::new()
+        .with("name", cluster.name.as_str())
+        .with("type", Node::from(resolved).about("STATIC for an address, STRICT_DNS for a name."))
+        .with_some("dns_lookup_family", family)
+        .with("connect_timeout", seconds(cluster.connect_timeout))
+        .with(
+            "circuit_breakers",
+            Node::from(Map::new().with("thresholds", vec![thresholds.into()])).about(
+                "As many calls at a time as may wait for an answer, and for a retry; Envoy's own limits are 1024 and 3.",
+            ),
+        )
+        .with(
+            "load_assignment",
+            Map::new().with("cluster_name", cluster.name.as_str()).with("endpoints", vec![endpoints.into()]),
+        )
+        .with(
+            "typed_extension_protocol_options",
+            Map::new().with("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", protocol),
+        )
+        .with_some("transport_socket", tls(cluster, options))
+        .into()
+}
+
+/// TLS, if it is spoken.
+fn tls(cluster: &Cluster, options: &Options) -> Option<Node> {
+    if cluster.security == Security::Plain {
+        return None;
+    }
+    let name = cluster.address.host.in_certificate();
+    // Source: RFC 6066, section 3: an address is no server name.
+    let (kind, server) = match cluster.address.host {
+        Host::Name(_) => ("DNS", Some(name.clone())),
+        Host::Ip(_) => ("IP_ADDRESS", None),
+    };
+    let newest = Node::from("TLSv1_3").about("Envoy's own maximum for upstreams is TLSv1_2.");
+    let common = Map::new().with("tls_params", Map::new().with("tls_maximum_protocol_version", newest));
+    let common = if cluster.security == Security::Verified {
+        let ca = Node::from(options.ca.as_deref().unwrap_or(CA)).about("Change: the certificates of those to trust.");
+        let alternative = Map::new().with("san_type", kind).with("matcher", Map::new().with("exact", name).flow());
+        let context = Map::new()
+            .with("trusted_ca", Map::new().with("filename", ca))
+            .with("match_typed_subject_alt_names", vec![alternative.into()]);
+        Node::from(common.with("validation_context", context))
+    } else {
+        Node::from(common).about("`ssl_verify` is false: any certificate will do.")
+    };
+    Some(typed("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", |tls| {
+        tls.with_some("sni", server).with("common_tls_context", common)
+    }))
+}
+
+/// A duration as Envoy reads it.
+fn seconds(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        millis => format!("{}.{millis:03}s", duration.as_secs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_in_seconds() {
+        for (millis, expected) in [(1, "0.001s"), (250, "0.250s"), (1000, "1s"), (2500, "2.500s"), (60_000, "60s")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), expected);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The JSON Schema of the configuration, [`envoy/schema.json`](../envoy/schema.json), says what the filter says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code stops at the first surprise"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use corpus::{Configuration, GUEST, configurations};
+use jsonschema::Validator;
+use jsonschema::draft202012;
+use openwhisk_filter::config::Config;
+use openwhisk_filter::layer::{ATTRIBUTES, OF_A_ROUTE, OF_THE_TOP_LEVEL};
+use serde_json::{Map, Value, json};
+
+/// What an editor never sees as a value.
+const NO_JSON: &str = "it is no JSON value";
+
+/// The configurations that the filter rejects and a schema cannot, all of them, with the reason.
+const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
+    ("an environment variable must be set", "a schema does not know the environment"),
+    ("the configuration must not be empty", NO_JSON),
+    ("the configuration must not be blank", NO_JSON),
+    ("the configuration must be JSON", NO_JSON),
+    ("the configuration must be complete JSON", NO_JSON),
+    ("the configuration must be one JSON value", NO_JSON),
+    ("a number must be representable", NO_JSON),
+    ("the configuration must not be a protobuf message", NO_JSON),
+    ("a route or an attribute of a route given twice is a mistake", "of a name given twice a JSON parser keeps one"),
+];
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../envoy/schema.json")).expect("JSON")
+}
+
+fn validator() -> Validator {
+    draft202012::new(&schema()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn all_configurations() -> Vec<Configuration> {
+    configurations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations.yaml"))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Whether the filter takes a configuration.
+fn filter_takes(json: &str) -> Result<(), String> {
+    let environment = |name: &str| (name != "NOT_SET_ANYWHERE").then(|| GUEST.to_owned());
+    Config::from_json(json.as_bytes(), &environment).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// The names of the properties.
+fn names(properties: &Value) -> BTreeSet<&str> {
+    properties.as_object().expect("properties").keys().map(String::as_str).collect()
+}
+
+/// The defaults of the top level.
+fn defaults() -> Map<String, Value> {
+    let schema = schema();
+    let properties = schema["properties"].as_object().expect("properties");
+    properties.iter().filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
+}
+
+#[test]
+fn the_schema_is_one_of_draft_2020_12() {
+    let schema = schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn every_accepted_configuration_is_valid() {
+    let validator = validator();
+    let mut accepted = 0;
+    for Configuration { about, bytes, .. } in all_configurations().iter().filter(|case| case.errors.is_empty()) {
+        let instance = serde_json::from_slice(bytes).expect("JSON");
+        validator.validate(&instance).unwrap_or_else(|error| panic!("{about}: {error}"));
+        accepted += 1;
+    }
+    assert!(accepted > 10, "only {accepted} configurations are accepted");
+}
+
+#[test]
+fn every_rejected_configuration_is_invalid_but_those_beyond_a_schema() {
+    let validator = validator();
+    let mut slipped = Vec::new();
+    for Configuration { about, bytes, .. } in all_configurations().iter().filter(|case| !case.errors.is_empty()) {
+        match serde_json::from_slice::<Value>(bytes) {
+            Ok(instance) if !validator.is_valid(&instance) => {}
+            Ok(_) => slipped.push((about.clone(), false)),
+            Err(_) => slipped.push((about.clone(), true)),
+        }
+    }
+    let listed: Vec<_> = BEYOND_A_SCHEMA.iter().map(|&(about, reason)| (about.to_owned(), reason == NO_JSON)).collect();
+    assert_eq!(slipped, listed, "the list of what is beyond a schema, in the order of the file");
+}
+
+/// What `tests/configurations.yaml` leaves out, because it would only repeat itself there.
+#[test]
+fn the_schema_and_the_filter_agree() {
+    let validator = validator();
+    let disagree: Vec<_> = values()
+        .into_iter()
+        .filter_map(|changes| {
+            let mut config =
+                json!({"api_host": "http://ow", "service_token": GUEST, "namespace": "guest", "action": "hello"});
+            for (name, value) in changes.as_object().expect("attributes") {
+                config[name] = value.clone();
+            }
+            let filter = filter_takes(&config.to_string());
+            (filter.is_ok() != validator.is_valid(&config)).then(|| format!("{changes}: the filter says {filter:?}"))
+        })
+        .collect();
+    assert!(disagree.is_empty(), "{disagree:#?}");
+}
+
+/// Values at the edges of each rule, as attributes of the top level and in a route.
+fn values() -> Vec<Value> {
+    let texts = |name: &str, texts: &[&str]| texts.iter().map(|text| (name.to_owned(), json!(text))).collect();
+    let mut values: Vec<(String, Value)> = [
+        texts("api_host", &["HTTPS://ow", "http://a..b", "http://ow./x", "http://h:65535", "http://h:65536"]),
+        texts(
+            "api_host",
+            &["http://[::1]", "http://h/%2", "http://h/%2F/", "http://h/{}", "http://h:", "http://h:080"],
+        ),
+        texts(
+            "api_host",
+            &["http://a@h", "http://höst", "http:/h", " http://h", "http://h\n", "http:///a", "http://a_b"],
+        ),
+        texts("service_token", &["$ENV://A", "$env://_a1", "$ENV://", "$ENV://1A", "$ENV:/a:b", "$ENV://a:b", "$e:k"]),
+        texts("service_token", &["a:b:c", "a b:c", "a:é", "a:", ":a", "$Secret://a:b", "", "a:b\n"]),
+        texts("namespace", &["_", "a", "a ", " a", "a  b", ".a", "a.", "@", "a\n", ""]),
+        texts(
+            "path_prefix",
+            &["/", "//", "", "a", "/a#b", "/a?", "/a b", "/%20", "/~!@$&'()*+,;=:\"<>[]^`{|}\\", "/a\n"],
+        ),
+        texts("upstream", &["a", "outbound|443||ow", "a@b", "a b", "", "httproute/ns/name/rule/0", "a\n", "é"]),
+        texts("mode", &["result", "Result", ""]),
+    ]
+    .into_iter()
+    .flat_map(|some: Vec<_>| some)
+    .collect();
+    for name in ATTRIBUTES.iter().filter(|&&name| name != "service_token") {
+        let others =
+            [json!(null), json!(true), json!(0), json!(1), json!(1.5), json!(-1), json!("x"), json!([]), json!({})];
+        values.extend(others.map(|value| ((*name).to_owned(), value)));
+    }
+    values.push(("forward_headers".to_owned(), json!(["COOKIE", "cookie", "Proxy-Authorization"])));
+    values.push(("forward_headers".to_owned(), json!(["cookies"])));
+    let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
+    let in_a_route = values.iter().map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
+    let others = [
+        json!({"routes": {"a": {"result": true, "mode": null}, "b": {"result": null, "mode": "async"}}}),
+        json!({"routes": {"a": {"result": true, "mode": "async"}}}),
+        json!({"result": true, "routes": {"a": {"mode": "async"}}}),
+        json!({"routes": {"a": {"service_token": null}}}),
+        json!({"routes": {"a": {"api_host": "http://far"}}}),
+        json!({"routes": {"a": {"api_host": "http://far", "service_token": "a:b"}}}),
+    ];
+    at_the_top.chain(in_a_route).chain(others).collect()
+}
+
+#[test]
+fn the_attributes_are_those_of_the_code() {
+    let schema = schema();
+    assert_eq!(names(&schema["properties"]), ATTRIBUTES.iter().copied().collect());
+    assert_eq!(names(&schema["$defs"]["route"]["properties"]), OF_A_ROUTE.iter().copied().collect());
+    for level in [&schema, &schema["$defs"]["route"]] {
+        assert_eq!(level["additionalProperties"], false);
+    }
+    for name in ATTRIBUTES.iter().filter(|&&name| name != "routes") {
+        let description = schema["$defs"][name]["description"].as_str().unwrap_or_default();
+        assert!(description.ends_with('.'), "{name} has no description");
+        assert_eq!(schema["properties"][name]["$ref"], format!("#/$defs/{name}"));
+    }
+    for name in OF_A_ROUTE {
+        let property = &schema["$defs"]["route"]["properties"][name];
+        let reference = property.get("$ref").unwrap_or(&property["anyOf"][0]["$ref"]);
+        assert_eq!(reference, &json!(format!("#/$defs/{name}")), "{name} of a route");
+    }
+    assert!(OF_THE_TOP_LEVEL.iter().all(|name| !OF_A_ROUTE.contains(name)));
+}
+
+#[test]
+fn the_defaults_are_those_of_the_code() {
+    let settings = |extra: &Map<String, Value>| {
+        let mut config = json!({"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"});
+        config.as_object_mut().expect("an object").extend(extra.clone());
+        match Config::from_json(config.to_string().as_bytes(), &|_| None) {
+            Ok(Config::Every(settings)) => settings,
+            other => panic!("{config}: {other:?}"),
+        }
+    };
+    let plain = settings(&Map::new());
+    for (name, value) in defaults() {
+        let given = settings(&[(name.clone(), value.clone())].into_iter().collect());
+        // Whether this one is given matters on APISIX, which warns of it.
+        if name == "keepalive_timeout" {
+            assert_eq!(plain.keepalive_timeout(), given.keepalive_timeout());
+        } else {
+            assert_eq!(plain, given, "{name}: {value}");
+        }
+    }
+}
+
+#[test]
+fn the_defaults_and_what_is_required_are_those_of_the_readme() {
+    let mut defaults = defaults();
+    let required = schema()["else"]["required"].clone();
+    let rows = include_str!("../README.md").lines().skip_while(|line| !line.starts_with("| attribute |"));
+    let mut names = Vec::new();
+    for row in rows.skip(2).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (name, default) = (cells[1], cells[3]);
+        names.push(name.to_owned());
+        let in_schema = defaults.remove(name);
+        match default {
+            "required" => assert!(required.as_array().expect("a list").contains(&json!(name)), "{name}"),
+            "none" | "host:port of `api_host" => assert_eq!(in_schema, None, "{name}"),
+            value => assert_eq!(in_schema, Some(serde_json::from_str(value).expect(value)), "{name}"),
+        }
+    }
+    assert_eq!(names, ATTRIBUTES, "the table of attributes");
+    assert!(defaults.is_empty(), "{defaults:?} are not in the README");
+    assert_eq!(required.as_array().expect("a list").len(), 4);
+}
