@@ -21,8 +21,10 @@ const START: Duration = Duration::from_secs(120);
 /// How long its administration may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts Envoy, tells its process, and ends it as soon as the other end of the pipe is closed, however that comes.
-const KEEPER: &str = "trap '' INT TERM; \"$@\" >/dev/null & echo $!; exec 2>/dev/null; read _; kill -KILL $!; wait";
+/// Starts Envoy, tells its process, and ends it and removes its folder as soon as the other end of the pipe is closed,
+/// however that comes.
+const KEEPER: &str = "trap '' INT TERM; folder=$1; shift; \"$@\" >/dev/null & echo $!; exec 2>/dev/null; \
+                      read _; kill -KILL $!; wait; rm -rf \"$folder\"";
 
 /// A running Envoy. Dropping it ends it.
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Envoy {
         fs::write(&path, configuration.to_string()).map_err(failed)?;
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
+            .arg(&folder)
             .arg(&program)
             .arg("--config-path")
             .arg(&path)
@@ -115,6 +118,5 @@ impl Drop for Envoy {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

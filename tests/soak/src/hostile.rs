@@ -47,8 +47,9 @@ pub fn case(random: &mut Random, tickets: impl Tickets) -> Case {
             return refused_by_envoy(&request.bytes().0, 413);
         }
         _ => {
-            let size = random.within(1..=2000);
-            return refused_by_envoy(&[&random.bytes(size), &b"\r\n\r\n"[..]].concat(), 400);
+            let size = random.within(0..=2000);
+            // The first one is no line end: Envoy waits for what comes behind those.
+            return refused_by_envoy(&[b"\xff", random.bytes(size).as_slice(), b"\r\n\r\n"].concat(), 400);
         }
     };
     Case::answered(Kind::Hostile, request, expected, random)
