@@ -12,7 +12,7 @@ pub enum KeepAlive {
     Off,
     /// Idle connections are kept.
     Pool {
-        /// At most this many, per configuration and worker.
+        /// About this many, per configuration and worker; while load goes up and down, as many as it needs at a time.
         idle: u64,
     },
 }
@@ -23,6 +23,53 @@ pub struct Connections {
     keepalive: KeepAlive,
     open: Cell<u64>,
     in_flight: Cell<u64>,
+    /// How many of those in flight ask for the end of their connection.
+    closing: Cell<u64>,
+    spare: Spare,
+}
+
+/// How many idle connections have not been needed lately.
+///
+/// Calls end and begin in batches, as the host's event loop has them: right after a batch of ends many connections are
+/// idle that the calls which follow need. So only what is idle when a batch has begun counts, and the fewest of some.
+#[derive(Debug)]
+struct Spare {
+    /// What the last call found, if none has ended since.
+    found: Cell<Option<u64>>,
+    /// The fewest of the batches before, and of those since, with their number.
+    before: Cell<u64>,
+    since: Cell<u64>,
+    batches: Cell<u64>,
+}
+
+/// How many batches are looked at, at least; at most twice as many.
+const BATCHES: u64 = 6;
+
+impl Spare {
+    /// Nothing is known yet, so nothing is spare.
+    const fn new() -> Self {
+        Self { found: Cell::new(None), before: Cell::new(0), since: Cell::new(u64::MAX), batches: Cell::new(0) }
+    }
+
+    fn count(&self) -> u64 {
+        self.before.get().min(self.since.get())
+    }
+
+    /// A call begins and finds these idle.
+    fn begin(&self, idle: u64) {
+        self.found.set(Some(idle));
+    }
+
+    /// A call ends.
+    fn end(&self) {
+        let Some(found) = self.found.take() else { return };
+        self.since.set(self.since.get().min(found));
+        self.batches.set(self.batches.get().saturating_add(1));
+        if self.batches.get() == BATCHES {
+            self.before.set(self.since.replace(u64::MAX));
+            self.batches.set(0);
+        }
+    }
 }
 
 /// The connection of one call, from its dispatch until its end.
@@ -42,7 +89,7 @@ impl Connections {
     /// No connections yet.
     #[must_use]
     pub const fn new(keepalive: KeepAlive) -> Self {
-        Self { keepalive, open: Cell::new(0), in_flight: Cell::new(0) }
+        Self { keepalive, open: Cell::new(0), in_flight: Cell::new(0), closing: Cell::new(0), spare: Spare::new() }
     }
 
     /// How many connections are open, by estimate.
@@ -59,10 +106,14 @@ impl Connections {
             self.open.set(self.open.get().saturating_add(1));
         }
         self.in_flight.set(self.in_flight.get().saturating_add(1));
+        self.spare.begin(idle);
+        let spare = self.spare.count().min(idle).saturating_sub(self.closing.get());
         let close = match self.keepalive {
             KeepAlive::Off => true,
-            KeepAlive::Pool { idle: most } => idle > most,
+            // More than the pool, and more than what is in use: load that goes up and down keeps its connections.
+            KeepAlive::Pool { idle: most } => spare > most.max(self.open.get().saturating_sub(spare)),
         };
+        self.closing.set(self.closing.get().saturating_add(u64::from(close)));
         Lease { connections: Rc::clone(self), close, lost: false }
     }
 }
@@ -82,8 +133,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Connections { open, in_flight, .. } = &*self.connections;
+        let Connections { open, in_flight, closing, spare, .. } = &*self.connections;
+        spare.end();
         in_flight.set(in_flight.get().saturating_sub(1));
+        closing.set(closing.get().saturating_sub(u64::from(self.close)));
         if self.close || self.lost {
             open.set(open.get().saturating_sub(1));
         }
@@ -122,6 +175,21 @@ mod tests {
             let lease = connections.lease();
             assert!(!lease.close(), "call {call}");
             leases.push(lease);
+        }
+        assert_eq!(connections.open(), 32);
+    }
+
+    #[test]
+    fn steady_load_in_batches_closes_nothing() {
+        let connections = pool(2);
+        let mut leases: Vec<_> = (0..32).map(|_| connections.lease()).collect();
+        for call in 0..1000 {
+            leases.drain(..20 + call % 8);
+            while leases.len() < 32 {
+                let lease = connections.lease();
+                assert!(!lease.close(), "call {call}");
+                leases.push(lease);
+            }
         }
         assert_eq!(connections.open(), 32);
     }
