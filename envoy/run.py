@@ -1,8 +1,14 @@
-"""The demo: an OpenWhisk, a JavaScript action and an Envoy with the filter. Run by `make run`.
+"""Runs an Envoy with the filter. Run by `make run`.
+
+Without CONFIG it is the demo: an OpenWhisk, a JavaScript action, and envoy/hello.json. With CONFIG it is a configuration
+of your own, with the OpenWhisk it names; where that is the local one and nobody listens there, that one is started, with
+envoy/hello.js as every action that the configuration names.
 
 Environment:
-  OPENWHISK        http://host:port of an OpenWhisk to use instead of the local one
-  OPENWHISK_TOKEN  its key (default: the guest key of OpenWhisk's standalone server)
+  CONFIG           a configuration of the filter, or a route or plugins of APISIX with one
+  CA               the certificates to trust where its `api_host` is https
+  OPENWHISK        the demo: http://host:port of an OpenWhisk to use instead of the local one
+  OPENWHISK_TOKEN  the demo: its key (default: the guest key of OpenWhisk's standalone server)
   PORT, ADMIN_PORT, OPENWHISK_PORT  ports to use instead of 10000, 9901 and 3233
   ENVOY            an Envoy to use instead of target/envoy/bin/envoy
 """
@@ -13,16 +19,19 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 HOME = pathlib.Path(__file__).resolve().parent
+BUILT = HOME.parent / "target/release"
 GUEST = (
     "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:"
     "123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP"
@@ -37,22 +46,28 @@ class Failure(Exception):
     """What keeps the demo from running, as one sentence for the user."""
 
 
-def port(name, default):
-    """A port from the environment, free to listen on."""
+def number(name, default):
+    """A port from the environment."""
     text = os.environ.get(name, default)
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise Failure(f"{name} is {text!r}, expected a port from 1 to 65535")
+    return int(text)
+
+
+def port(name, default):
+    """A port from the environment, free to listen on."""
+    text = number(name, default)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", int(text)))
+            probe.bind(("127.0.0.1", text))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 why = "is in use: stop what listens there, or choose another one"
             else:
                 why = f"cannot be used ({error.strerror}): choose another one"
             raise Failure(f"port {text} {why} with {name}=") from None
-    return int(text)
+    return text
 
 
 def address(openwhisk):
@@ -66,10 +81,11 @@ def address(openwhisk):
     raise Failure(f"OPENWHISK is {openwhisk!r}, expected http://host:port")
 
 
-def call(method, url, body=None):
+def call(method, url, body=None, token=TOKEN):
     """Calls OpenWhisk's API and gives the decoded answer."""
-    request = urllib.request.Request(url, method=method, data=body and json.dumps(body).encode())
-    request.add_header("Authorization", "Basic " + base64.b64encode(TOKEN.encode()).decode())
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, method=method, data=data)
+    request.add_header("Authorization", "Basic " + base64.b64encode(token.encode()).decode())
     request.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
@@ -90,26 +106,35 @@ def wait_until_open(address, child, name):
 
 
 def run(children):
-    envoy = os.environ.get("ENVOY") or str(HOME.parent / "target/envoy/bin/envoy")
     listen, admin = port("PORT", "10000"), port("ADMIN_PORT", "9901")
+    if listen == admin:
+        raise Failure("PORT and ADMIN_PORT must differ")
+    serve = serve_config if os.environ.get("CONFIG") else serve_demo
+    told = serve(children, listen, admin)
+    wait_until_open(("127.0.0.1", listen), children[-1], "Envoy")
+    print(f"\n{told}\n\nCtrl-C stops everything.\n", flush=True)
+    while True:
+        for child in children:
+            if child.poll() is not None:
+                raise Failure(f"{child.args[0]} ended with {child.returncode}, see above")
+        time.sleep(0.2)
+
+
+def serve_demo(children, listen, admin):
+    """Starts the demo, and gives what to tell the user."""
     if not all(TOKEN.partition(":")):
         raise Failure("OPENWHISK_TOKEN is not user:key")
-
     openwhisk = os.environ.get("OPENWHISK")
     if openwhisk is None:
         at = port("OPENWHISK_PORT", "3233")
-        if len({listen, admin, at}) < 3:
+        if at in (listen, admin):
             raise Failure("PORT, ADMIN_PORT and OPENWHISK_PORT must differ")
         openwhisk = f"http://127.0.0.1:{at}"
-        server = str(HOME.parent / "target/release/openwhisk-local")
-        local = start(children, [server, "--listen", f"127.0.0.1:{at}", "--auth", TOKEN])
-        wait_until_open(("127.0.0.1", at), local, "the local OpenWhisk")
-    host, at = address(openwhisk)
+        start_openwhisk(children, at, TOKEN)
+    address(openwhisk)
 
-    action = f"{openwhisk.rstrip('/')}/api/v1/namespaces/_/actions/hello"
-    code = (HOME / "hello.js").read_text()
     try:
-        call("PUT", f"{action}?overwrite=true", {"exec": {"kind": "nodejs:default", "code": code}})
+        create(openwhisk, "_", None, "hello", TOKEN)
     except urllib.error.HTTPError as error:
         raise Failure(f"{openwhisk} refused the demo action with {error.code}: {error.read().decode()}") from None
     except OSError as error:
@@ -117,38 +142,136 @@ def run(children):
     except (ValueError, http.client.HTTPException):
         raise Failure(f"{openwhisk} does not answer as an OpenWhisk does") from None
 
-    changes = {
-        '"http://127.0.0.1:3233"': json.dumps(openwhisk),
-        "address: 127.0.0.1, port_value: 3233": f'address: "{host}", port_value: {at}',
-        "port_value: 10000": f"port_value: {listen}",
-        "port_value: 9901": f"port_value: {admin}",
-        '"namespace": "guest"': '"namespace": "_"',
-    }
-    configuration = (HOME / "envoy.yaml").read_text()
-    for old, new in changes.items():
-        if configuration.count(old) != 1:
-            raise Failure(f"envoy/envoy.yaml should hold {old!r} once")
-        configuration = configuration.replace(old, new)
-    arguments = ["--config-yaml", configuration, "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning", "--component-log-level", "wasm:info"]
-    proxy = start(children, [envoy, *arguments], cwd=HOME.parent, env={**os.environ, "OPENWHISK_TOKEN": TOKEN})
-    wait_until_open(("127.0.0.1", listen), proxy, "Envoy")
-
-    print(
-        f"""
-Envoy listens on port {listen} and calls the action of envoy/hello.js on {openwhisk}. Try in another terminal:
+    configuration = json.loads((HOME / "hello.json").read_text())
+    configuration.update(api_host=openwhisk, namespace="_")
+    start_envoy(children, render(json.dumps(configuration), listen, admin, "--route-prefix", "/hello"), OPENWHISK_TOKEN=TOKEN)
+    return f"""Envoy listens on port {listen} and calls the action of envoy/hello.js on {openwhisk}. Try in another terminal:
 
     curl -i http://localhost:{listen}/hello
-    curl -i -d '{{"name":"world"}}' http://localhost:{listen}/hello
+    curl -i -d '{{"name":"world"}}' http://localhost:{listen}/hello"""
 
-Ctrl-C stops everything.
-""",
-        flush=True,
-    )
-    while True:
-        for child in children:
-            if child.poll() is not None:
-                raise Failure(f"{child.args[0]} ended with {child.returncode}, see above")
-        time.sleep(0.2)
+
+def serve_config(children, listen, admin):
+    """Starts an Envoy with a configuration of the user's, and gives what to tell the user."""
+    file = os.environ["CONFIG"]
+    try:
+        text = pathlib.Path(file).read_text()
+    except (OSError, UnicodeError) as error:
+        raise Failure(f"{file} cannot be read: {error}") from None
+    # It is right from here on, and so is every part of it.
+    rendered = render(text, listen, admin, *(["--ca", os.environ["CA"]] if os.environ.get("CA") else []))
+    sites = sites_of(json.loads(text))
+
+    hosts = sorted({site["api_host"] for site in sites})
+    told = [f"Envoy listens on port {listen} and serves {file} with OpenWhisk at {', '.join(hosts)}."]
+    at = number("OPENWHISK_PORT", "3233")
+    local = [site for site in sites if is_local(site["api_host"], at)]
+    environment = {}
+    if local and not listens(("127.0.0.1", at)):
+        # It has one key and one namespace.
+        token, namespace = key_of(local[0], GUEST), local[0]["namespace"]
+        start_openwhisk(children, at, token, *(["--namespace", namespace] if namespace != "_" else []))
+        told.append(f"Nobody listened on port {at}: a local OpenWhisk was started there, with envoy/hello.js as each action.")
+        for site in local:
+            create_for(site, at, token)
+            name = variable(site)
+            if name and name not in os.environ:
+                environment[name] = token
+                told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
+    for site in sites:
+        name = variable(site)
+        if name and name not in {**os.environ, **environment}:
+            raise Failure(f"{name} is not set, expected the key for {site['api_host']}, user:key")
+
+    start_envoy(children, rendered, **environment)
+    paths = re.findall(r"match: {(?:path_separated_prefix|prefix): (.+)}$", rendered, re.MULTILINE)
+    # The last one is for all that the filter does not take over, unless there is no other.
+    paths = paths[: max(len(paths) - 1, 1)]
+    lines = [f"    curl -i http://localhost:{listen}{path.strip(chr(34))}" for path in paths[:10]]
+    return "\n".join([*dict.fromkeys(told), "Try in another terminal:", "", *lines])
+
+
+def sites_of(document):
+    """The attributes for each route of a configuration, or the only ones."""
+    document = document.get("value", document)
+    plugins = document.get("plugins", document)
+    top = plugins.get("openwhisk") or plugins.get("openwhisk-wasm", {}).get("conf") or document
+    top = json.loads(top) if isinstance(top, str) else top
+    routes = top.get("routes")
+    return [top] if routes is None else [{**top, **route} for route in routes.values()]
+
+
+def is_local(api_host, at):
+    where = urllib.parse.urlsplit(api_host)
+    return (where.scheme, where.hostname in ("127.0.0.1", "localhost"), where.port) == ("http", True, at)
+
+
+def variable(site):
+    """The environment variable with the key."""
+    name = re.fullmatch(r"\$env://(.*)", site["service_token"], re.IGNORECASE)
+    return name and name[1]
+
+
+def key_of(site, default):
+    name = variable(site)
+    return os.environ.get(name, default) if name else site["service_token"]
+
+
+def listens(address):
+    try:
+        socket.create_connection(address, timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def create_for(site, at, token):
+    """Creates the action of a route on the local OpenWhisk, if that is one it can have."""
+    try:
+        create(f"http://127.0.0.1:{at}", site["namespace"], site.get("package"), site["action"], token)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        print(f"note: {site['namespace']}/{site['action']} is not created on the local OpenWhisk: {error}", flush=True)
+
+
+def create(openwhisk, namespace, package, action, token):
+    """Creates an action with the code of hello.js, and its package."""
+    encoded = [urllib.parse.quote(name, safe="") for name in (namespace, package or "", action)]
+    entities = f"{openwhisk.rstrip('/')}/api/v1/namespaces/{encoded[0]}"
+    if package:
+        call("PUT", f"{entities}/packages/{encoded[1]}?overwrite=true", {}, token)
+    path = f"{encoded[1]}/{encoded[2]}" if package else encoded[2]
+    code = (HOME / "hello.js").read_text()
+    call("PUT", f"{entities}/actions/{path}?overwrite=true", {"exec": {"kind": "nodejs:default", "code": code}}, token)
+
+
+def start_openwhisk(children, at, token, *more):
+    local = start(children, [str(BUILT / "openwhisk-local"), "--listen", f"127.0.0.1:{at}", "--auth", token, *more])
+    wait_until_open(("127.0.0.1", at), local, "the local OpenWhisk")
+
+
+def render(configuration, listen, admin, *more):
+    """The configuration of Envoy for one of the filter. Mistakes and warnings are told by the renderer."""
+    renderer = str(BUILT / "openwhisk-envoy")
+    arguments = [renderer, "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", *more]
+    try:
+        rendered = subprocess.run(arguments, input=configuration, stdout=subprocess.PIPE, text=True)
+    except OSError as error:
+        raise Failure(f"{renderer} cannot be started ({error.strerror}), try `make build`") from None
+    if rendered.returncode:
+        raise Failure("the configuration is refused, see above")
+    return rendered.stdout
+
+
+def start_envoy(children, configuration, **environment):
+    envoy = os.environ.get("ENVOY") or str(HOME.parent / "target/envoy/bin/envoy")
+    # Not an argument, which everybody on this machine can read: a key may stand in it.
+    file = tempfile.NamedTemporaryFile("w", prefix="openwhisk-", suffix=".yaml")
+    file.write(configuration)
+    file.flush()
+    arguments = ["--config-path", file.name, "--concurrency", "2", "--use-dynamic-base-id"]
+    arguments += ["--log-level", "warning", "--component-log-level", "wasm:info"]
+    child = start(children, [envoy, *arguments], cwd=HOME.parent, env={**os.environ, **environment})
+    child.configuration = file  # It goes away with the child.
 
 
 def start(children, arguments, **options):

@@ -250,7 +250,11 @@ impl fmt::Display for Error {
                  or a circuit breaker that is open"
             ),
             Self::Unreachable { upstream, reason } => {
-                write!(f, "no answer from the upstream {upstream:?}, check that openwhisk runs there: {reason:?}")
+                write!(
+                    f,
+                    "no answer from the upstream {upstream:?}, check that openwhisk runs there and, with https, that its \
+                     certificate is trusted: {reason:?}"
+                )
             }
             Self::DeadlinePassed { timeout, .. } => {
                 write!(f, "the action did not answer within {timeout} ms (`timeout`)")
@@ -380,7 +384,7 @@ mod tests {
             (Error::UnavailableUpstream { upstream: upstream() }, "no healthy host"),
             (
                 Error::Unreachable { upstream: upstream(), reason: "refused\n".to_owned() },
-                "\"ow\", check that openwhisk runs there: \"refused\\n\"",
+                "that its certificate is trusted: \"refused\\n\"",
             ),
             (Error::ReservedParameter, "begins with `__ow_`"),
             (Error::RoutesUnsupported, "on apisix give each route a `conf` of its own"),

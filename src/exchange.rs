@@ -16,6 +16,7 @@ use crate::payload::payload;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::settings::RequestBody;
 use crate::target::{Choice, Target, Targets};
 
 /// What the host has to do next.
@@ -25,6 +26,8 @@ pub enum Step {
     Pass,
     /// Hold the request and wait for the next event.
     Wait,
+    /// Let the headers go on, to a filter that holds them, and wait for the body.
+    PassHeaders,
     /// Make this call, and hold the request.
     Invoke(Call),
     /// Send this reply; the exchange is over.
@@ -86,8 +89,13 @@ impl Exchange {
         if request.content_length().is_some_and(|size| size > limit) {
             return self.fail(Error::RequestTooLarge { limit });
         }
+        let request_body = target.settings().request_body();
         self.state = State::Reading { target, proxy, request, body_size: 0 };
-        if is_all { self.invoke(|_| None) } else { Step::Wait }
+        match request_body {
+            _ if is_all => self.invoke(|_| None),
+            RequestBody::Pause => Step::Wait,
+            RequestBody::BufferFilter => Step::PassHeaders,
+        }
     }
 
     /// The body has now `size` bytes in all. `read` gives that many of them, if the host has them.
@@ -343,6 +351,18 @@ mod tests {
 
         let mut on_apisix = configured(json);
         assert_eq!(status(&on_apisix.on_request_headers(Proxy::Apisix, || None, Vec::new, false)), 500);
+    }
+
+    #[test]
+    fn with_a_buffer_filter_only_the_headers_of_a_request_with_a_body_go_on() {
+        let json = br#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a",
+                        "request_body": "buffer_filter", "max_req_body_size": 8}"#;
+        let mut with_body = configured(json);
+        assert_eq!(begin(&mut with_body, Vec::new(), false), Step::PassHeaders);
+        assert_eq!(with_body.on_request_body(1, false, never), Step::Wait);
+        assert_eq!(body(&with_body.on_request_body(2, true, |size| Some(vec![b'x'; size]))), b"xx");
+        assert_eq!(body(&begin(&mut configured(json), Vec::new(), true)), b"");
+        assert_eq!(status(&begin(&mut configured(json), headers(&[("content-length", "9")]), false)), 413);
     }
 
     #[test]

@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Status};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
 use crate::exchange::{Exchange, Step};
+use crate::metric::{self, Kind, Metric};
 use crate::outcome::{Answer, Outcome, Refusal};
 use crate::proxy::Proxy;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::target::Targets;
+use crate::target::{Target, Targets};
 
 proxy_wasm::main! {{
     // The host has a level of its own; this one lets everything through to it.
@@ -105,7 +106,8 @@ impl Context for Stream {
             let body = if body_size == 0 { None } else { self.get_http_call_response_body(0, body_size) };
             Answer::read(&self.get_http_call_response_headers_bytes(), body.unwrap_or_default())
         };
-        let elapsed = self.dispatched.map_or(Duration::ZERO, |dispatched| dispatched.elapsed());
+        let elapsed = self.dispatched.take().map_or(Duration::ZERO, |dispatched| dispatched.elapsed());
+        self.record(metric::at_end_of_call(Some(elapsed)));
         let step = self.exchange.on_outcome(answer.map_or(Outcome::Silent { elapsed }, Outcome::Answered));
         self.perform(step);
     }
@@ -140,13 +142,13 @@ impl HttpContext for Stream {
 impl Stream {
     fn perform(&mut self, step: Step) -> Action {
         match step {
-            Step::Pass => return Action::Continue,
+            Step::Pass | Step::PassHeaders => return Action::Continue,
             Step::Wait => {}
             Step::Invoke(call) => self.dispatch(&call),
-            Step::Send(reply) => send(&reply),
+            Step::Send(reply) => self.send(&reply, None),
             Step::Fail(error, reply) => {
                 self.log(&error);
-                send(&reply);
+                self.send(&reply, Some(&error));
             }
         }
         match self.shared.proxy() {
@@ -158,7 +160,7 @@ impl Stream {
 
     fn dispatch(&mut self, call: &Call) {
         let body = Some(call.body()).filter(|body| !body.is_empty());
-        self.dispatched = Some(Instant::now());
+        let started = Instant::now();
         let dispatched = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
         if let Err(status) = dispatched {
             // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
@@ -168,6 +170,22 @@ impl Stream {
             };
             let step = self.exchange.on_outcome(Outcome::Refused(refusal));
             self.perform(step);
+        } else {
+            self.dispatched = Some(started);
+            self.record(metric::at_begin_of_call());
+        }
+    }
+
+    fn send(&self, reply: &Reply, error: Option<&Error>) {
+        self.record(metric::at_reply(reply.status, error));
+        send(reply);
+    }
+
+    /// Records metrics, if the proxy keeps any. APISIX does not, and the SDK panics where a host says so.
+    fn record(&self, metrics: impl IntoIterator<Item = Option<(Metric, i64)>>) {
+        let Some(target) = self.exchange.target().filter(|_| self.shared.proxy() == Proxy::Envoy) else { return };
+        for (metric, amount) in metrics.into_iter().flatten() {
+            record(target, metric, amount);
         }
     }
 
@@ -182,6 +200,15 @@ impl Stream {
             warn!("{line}");
         } else {
             info!("{line}");
+        }
+    }
+}
+
+impl Drop for Stream {
+    /// A client that went away leaves its call behind.
+    fn drop(&mut self) {
+        if self.dispatched.is_some() {
+            self.record(metric::at_end_of_call(None));
         }
     }
 }
@@ -225,4 +252,21 @@ fn send(reply: &Reply) {
     let body = Some(reply.body.as_slice()).filter(|body| !body.is_empty());
     // The SDK panics where the host refuses a reply, as it does a second one: an exchange never gives two.
     let _ = hostcalls::send_http_response(u32::from(reply.status.as_u16()), headers, body);
+}
+
+fn record(target: &Target, metric: Metric, amount: i64) {
+    let define = || {
+        let kind = match metric.kind() {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+            Kind::Histogram => MetricType::Histogram,
+        };
+        hostcalls::define_metric(kind, &metric.name(target.settings().action())).ok()
+    };
+    let Some(number) = target.metrics().get(metric, define) else { return };
+    // A metric that is not kept hurts no request.
+    let _ = match metric.kind() {
+        Kind::Counter | Kind::Gauge => hostcalls::increment_metric(number, amount),
+        Kind::Histogram => hostcalls::record_metric(number, amount.unsigned_abs()),
+    };
 }

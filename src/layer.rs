@@ -11,7 +11,7 @@ use crate::attributes::{Attributes, Setting, kind_of, text};
 use crate::http_context::CREDENTIALS;
 use crate::number::whole_number;
 use crate::secret::ServiceToken;
-use crate::settings::{Mode, OnTimeout};
+use crate::settings::{Mode, OnTimeout, RequestBody};
 
 /// The names of all attributes of the top level, in the order of the documentation.
 pub const ATTRIBUTES: &[&str] = &[
@@ -34,12 +34,14 @@ pub const ATTRIBUTES: &[&str] = &[
     "keepalive_pool",
     "max_req_body_size",
     "upstream",
+    "request_body",
     "routes",
 ];
 
-/// The names of the attributes that belong to the top level: they are about connections, which routes share, or
-/// about the routes themselves.
-pub const OF_THE_TOP_LEVEL: &[&str] = &["ssl_verify", "keepalive", "keepalive_timeout", "keepalive_pool", "routes"];
+/// The names of the attributes that belong to the top level: they are about connections, which routes share, about the
+/// chain of filters, or about the routes themselves.
+pub const OF_THE_TOP_LEVEL: &[&str] =
+    &["ssl_verify", "keepalive", "keepalive_timeout", "keepalive_pool", "request_body", "routes"];
 
 /// The names of the attributes of a route: all others.
 pub const OF_A_ROUTE: &[&str] = &[
@@ -75,6 +77,8 @@ const MAX_REQ_BODY_SIZE: Range = Range { unit: " of bytes", smallest: 1, largest
 const MODES: &[(&str, Mode)] =
     &[("result", Mode::Result), ("activation", Mode::Activation), ("metadata", Mode::Metadata), ("async", Mode::Async)];
 const PARAMETERS: &[(&str, Source)] = &[("body", Source::Body), ("http", Source::Http)];
+const REQUEST_BODY: &[(&str, RequestBody)] =
+    &[("pause", RequestBody::Pause), ("buffer_filter", RequestBody::BufferFilter)];
 const ON_TIMEOUT: &[(&str, OnTimeout)] = &[("error", OnTimeout::Error), ("accept", OnTimeout::Accept)];
 
 const TOKEN: &str = "`user:key`, or `$ENV://NAME` for an environment variable that holds it";
@@ -116,6 +120,7 @@ pub struct Layer {
     pub(crate) keepalive_pool: Setting<u64>,
     pub(crate) max_req_body_size: Setting<u64>,
     pub(crate) upstream: Setting<Rc<str>>,
+    pub(crate) request_body: Setting<RequestBody>,
 }
 
 impl Layer {
@@ -147,6 +152,7 @@ impl Layer {
             keepalive: boolean(attributes, "keepalive"),
             keepalive_timeout: number(attributes, "keepalive_timeout", &KEEPALIVE_TIMEOUT),
             keepalive_pool: number(attributes, "keepalive_pool", &KEEPALIVE_POOL),
+            request_body: one_of(attributes, "request_body", REQUEST_BODY),
             ..Self::of_route(attributes, read_environment)
         }
     }
@@ -176,6 +182,7 @@ impl Layer {
             keepalive_timeout: self.keepalive_timeout.or(&base.keepalive_timeout),
             keepalive_pool: self.keepalive_pool.or(&base.keepalive_pool),
             max_req_body_size: self.max_req_body_size.or(&base.max_req_body_size),
+            request_body: self.request_body.or(&base.request_body),
         }
     }
 

@@ -27,6 +27,7 @@ pub mod headers;
 pub mod http_context;
 pub mod layer;
 pub mod media_type;
+pub mod metric;
 pub mod mistake;
 pub mod number;
 pub mod object;

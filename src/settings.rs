@@ -49,6 +49,15 @@ pub enum OnTimeout {
     Accept,
 }
 
+/// How a request is held until its body is complete (`request_body`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// By this filter. On Envoy that needs `allow_on_headers_stop_iteration`.
+    Pause,
+    /// By the filter `envoy.filters.http.buffer` behind this one, which gets the headers.
+    BufferFilter,
+}
+
 /// What the action receives (`parameters`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parameters {
@@ -74,6 +83,7 @@ pub struct Settings {
     keepalive_timeout: Option<Duration>,
     max_req_body_size: u64,
     upstream: Rc<str>,
+    request_body: RequestBody,
 }
 
 impl Settings {
@@ -104,6 +114,7 @@ impl Settings {
             keepalive: if layer.keepalive.given().unwrap_or(true) { pool } else { KeepAlive::Off },
             keepalive_timeout: layer.keepalive_timeout.given().map(Duration::from_millis),
             max_req_body_size: layer.max_req_body_size.given().unwrap_or(MAX_REQ_BODY_SIZE),
+            request_body: layer.request_body.given().unwrap_or(RequestBody::Pause),
         })
     }
 
@@ -194,12 +205,18 @@ impl Settings {
         &self.upstream
     }
 
+    /// How a request is held until its body is complete (`request_body`).
+    #[must_use]
+    pub const fn request_body(&self) -> RequestBody {
+        self.request_body
+    }
+
     /// What is configured and has no effect on a proxy: a sentence for each attribute.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
         let attributes = match proxy {
             // Two are settings of the cluster there, which the documentation says where it matters.
-            Proxy::Envoy => [None, None, None],
+            Proxy::Envoy => [None, None, None, None],
             Proxy::Apisix => [
                 (!self.ssl_verify).then_some(
                     "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
@@ -209,6 +226,8 @@ impl Settings {
                 self.keepalive_timeout.map(|_| {
                     "`keepalive_timeout` has no effect on apisix: its wasm runtime keeps idle connections as long as it sees fit"
                 }),
+                (self.request_body != RequestBody::Pause)
+                    .then_some("`request_body` has no effect on apisix: its wasm runtime holds every request"),
             ],
         };
         attributes.into_iter().flatten().collect()
@@ -249,6 +268,7 @@ pub(crate) mod tests {
         assert_eq!(settings.keepalive_timeout(), Duration::from_secs(60));
         assert_eq!(settings.max_req_body_size(), 67_108_864);
         assert_eq!(settings.upstream().as_ref(), "openwhisk.example:80");
+        assert_eq!(settings.request_body(), RequestBody::Pause);
         assert_eq!(settings.action().to_string(), "n/a");
     }
 
@@ -259,7 +279,7 @@ pub(crate) mod tests {
                 "namespace": "_", "package": "p", "action": "a b", "result": false, "parameters": "http",
                 "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "timeout": 1000.0, "on_timeout": "accept",
                 "retries": 5, "keepalive_timeout": 1000, "keepalive_pool": 2, "max_req_body_size": 1,
-                "upstream": "cluster""#,
+                "upstream": "cluster", "request_body": "buffer_filter""#,
         );
         assert_eq!(all.api_host().authority(), "ow:8443");
         assert!(!all.ssl_verify());
@@ -275,6 +295,7 @@ pub(crate) mod tests {
         assert_eq!(all.keepalive_timeout(), Duration::from_secs(1));
         assert_eq!(all.max_req_body_size(), 1);
         assert_eq!(all.upstream().as_ref(), "cluster");
+        assert_eq!(all.request_body(), RequestBody::BufferFilter);
         assert_eq!(settings(r#", "keepalive": false"#).keepalive(), KeepAlive::Off);
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::call::CallTemplate;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::metric::Numbers;
 use crate::proxy::Proxy;
 use crate::settings::Settings;
 
@@ -15,12 +16,13 @@ pub struct Target {
     settings: Settings,
     template: Rc<CallTemplate>,
     connections: Rc<Connections>,
+    metrics: Numbers,
 }
 
 impl Target {
     fn new(settings: Settings, connections: Rc<Connections>) -> Self {
         let template = Rc::new(CallTemplate::new(&settings));
-        Self { settings, template, connections }
+        Self { settings, template, connections, metrics: Numbers::default() }
     }
 
     /// How a request is served.
@@ -39,6 +41,12 @@ impl Target {
     #[must_use]
     pub const fn connections(&self) -> &Rc<Connections> {
         &self.connections
+    }
+
+    /// The host's numbers of the metrics.
+    #[must_use]
+    pub const fn metrics(&self) -> &Numbers {
+        &self.metrics
     }
 }
 

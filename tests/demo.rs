@@ -2,12 +2,14 @@
 #![allow(
     clippy::panic,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "test code stops at the first surprise"
 )]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -39,7 +41,10 @@ impl Drop for Running {
 
 fn demo(environment: &[(&str, String)]) -> Command {
     let mut command = Command::new("python3");
-    command.arg("envoy/run.py").current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("OPENWHISK");
+    command.arg("envoy/run.py").current_dir(env!("CARGO_MANIFEST_DIR"));
+    for name in ["OPENWHISK", "CONFIG", "CA"] {
+        command.env_remove(name);
+    }
     for name in ["PORT", "ADMIN_PORT", "OPENWHISK_PORT"] {
         command.env(name, free_port().to_string());
     }
@@ -126,6 +131,129 @@ fn the_demo_uses_an_openwhisk_that_is_already_there() {
     assert!(said.concat().contains(&address), "{said:?}");
     assert!(greeting.ends_with(r#"{"ready":true}"#), "{greeting}");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// A file with a configuration. Dropping it removes it.
+struct Config(PathBuf);
+
+impl Config {
+    fn new(name: &str, text: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+        std::fs::write(&path, text).expect("written");
+        Self(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().expect("UTF-8").to_owned()
+    }
+}
+
+impl Drop for Config {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What `make run CONFIG=…` says, and the answers to these paths, before Ctrl-C ends it.
+fn serve(port: u16, environment: &[(&str, String)], paths: &[&str]) -> (String, Vec<String>) {
+    let mut demo = demo(environment).env("PORT", port.to_string()).spawn().expect("python3 runs");
+    let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    let get =
+        |path: &&str| exchange(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    let answers = paths.iter().map(get).collect();
+    let ended = end(demo, "INT");
+    assert!(ended.status.success(), "{said:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    (said.join("\n"), answers)
+}
+
+#[test]
+fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let config = Config::new(
+        "route",
+        &format!(
+            r#"{{"uri": "/x", "plugins": {{"openwhisk": {{"api_host": "http://localhost:{openwhisk}",
+                "service_token": "$ENV://A_KEY_THAT_NOBODY_SET", "namespace": "shop", "package": "p", "action": "a b"}}}}}}"#
+        ),
+    );
+    let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
+    let (said, answers) = serve(port, &environment, &["/anything"]);
+    assert!(answers[0].starts_with("HTTP/1.1 200 OK\r\n") && answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}");
+    for part in [
+        format!(
+            "Envoy listens on port {port} and serves {} with OpenWhisk at http://localhost:{openwhisk}.",
+            config.path()
+        ),
+        format!("Nobody listened on port {openwhisk}: a local OpenWhisk was started there"),
+        "A_KEY_THAT_NOBODY_SET is not set: it is the key of the local OpenWhisk.".to_owned(),
+        format!("    curl -i http://localhost:{port}/"),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
+    let deadline = Instant::now() + PATIENCE;
+    for port in [port, openwhisk] {
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            assert!(Instant::now() < deadline, "something still listens on port {port}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_configuration_runs_with_the_openwhisk_it_names() {
+    let openwhisk = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = openwhisk.local_addr().expect("an address").port();
+    // It knows no action, and says so to everybody.
+    std::thread::spawn(move || {
+        for stream in openwhisk.incoming() {
+            let mut stream = stream.expect("a connection");
+            let body = r#"{"code":"x","error":"no such action"}"#;
+            let head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    let config = Config::new(
+        "routes",
+        &format!(
+            r#"{{"api_host": "http://127.0.0.1:{at}", "service_token": "alice:wonderland", "namespace": "_",
+                "routes": {{"one": {{"action": "a"}}, "two": {{"action": "b"}}}}}}"#
+        ),
+    );
+    for local in [at, free_port()] {
+        let port = free_port();
+        let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", local.to_string())];
+        let (said, answers) = serve(port, &environment, &["/one", "/two", "/three"]);
+        for answer in &answers[..2] {
+            assert!(answer.starts_with("HTTP/1.1 404") && answer.ends_with(r#""error":"no such action"}"#), "{answer}");
+        }
+        assert!(answers[2].ends_with("this route is not taken over by the filter\n"), "{answers:?}");
+        assert!(!said.contains("local OpenWhisk") && !said.contains("wonderland"), "{said}");
+        for path in ["/one", "/two"] {
+            assert!(said.contains(&format!("    curl -i http://localhost:{port}{path}")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_told() {
+    let good = r#"{"api_host": "http://ow", "service_token": "$ENV://A_KEY_THAT_NOBODY_SET", "namespace": "n", "action": "a"}"#;
+    let cases = [
+        (good.to_owned(), "error: A_KEY_THAT_NOBODY_SET is not set, expected the key for http://ow, user:key\n"),
+        (good.replace("http://ow", "ow"), "error: `api_host` is \"ow\", expected `http://` or `https://`"),
+        (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
+    ];
+    for (index, (text, expected)) in cases.into_iter().enumerate() {
+        let config = Config::new(&format!("wrong-{index}"), &text);
+        let output = demo(&[("CONFIG", config.path())]).output().expect("python3 runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(expected) && !said.contains("Traceback"), "{said}");
+    }
+    let output = demo(&[("CONFIG", "/nowhere.json".to_owned())]).output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("error: /nowhere.json cannot be read: "), "{said}");
 }
 
 #[test]

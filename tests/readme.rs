@@ -15,6 +15,7 @@ use http::StatusCode;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::error::{Error, Words};
 use openwhisk_filter::layer::ATTRIBUTES;
+use openwhisk_filter::metric::{ErrorKind, Metric};
 use openwhisk_filter::outcome::not_openwhisk;
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::settings::Settings;
@@ -217,7 +218,7 @@ fn errors() -> Vec<Error> {
 fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
     let config = settings(
         r#"{"api_host": "https://ow", "service_token": "a:b", "namespace": "n", "action": "a",
-            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000}"#,
+            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000, "request_body": "buffer_filter"}"#,
     );
     let warned = config.without_effect_on(Proxy::Apisix);
     let rows = table("attribute").into_iter().filter(|row| row[4].starts_with("no effect"));
@@ -259,6 +260,59 @@ fn the_table_of_what_goes_wrong_is_that_of_the_code() {
     assert!(told.iter().copied().eq(0..rows.len()), "the README tells of an error that the code does not have");
 }
 
+/// Whether a text is this one, in which each `…` stands for anything.
+fn fits(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('…');
+    let mut rest = text.strip_prefix(parts.next().unwrap_or_default());
+    for part in parts {
+        rest = rest.and_then(|rest| rest.split_once(part)).map(|(_, behind)| behind);
+    }
+    rest.is_some_and(|rest| rest.is_empty() || pattern.ends_with('…'))
+}
+
+#[test]
+fn the_runbook_tells_of_every_error_and_of_no_other() {
+    let rows = table("kind");
+    let mut told = vec![false; rows.len()];
+    for error in errors() {
+        let (kind, line) = (ErrorKind::of(&error).as_str(), error.to_string());
+        let row = rows.iter().position(|row| row[0] == kind && fits(&line, &row[1]));
+        told[row.unwrap_or_else(|| panic!("the runbook does not tell of {kind}: {line}"))] = true;
+    }
+    for (row, told) in rows.iter().zip(told) {
+        assert!(told, "the runbook tells of an error that the code does not have: {row:?}");
+        assert!(row[2..].iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    for kind in ErrorKind::ALL.map(ErrorKind::as_str) {
+        assert!(rows.iter().any(|row| row[0] == kind), "the runbook does not tell of {kind}");
+    }
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_code() {
+    let settings = settings(r#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"}"#);
+    let metrics =
+        [Metric::Requests(2), Metric::Errors(ErrorKind::Timeout), Metric::CallDuration, Metric::CallsInFlight];
+    let rows = table("metric");
+    assert_eq!(rows.len(), metrics.len());
+    for (row, metric) in rows.iter().zip(metrics) {
+        let name = metric.name(settings.action());
+        let mut parts = name.split(';');
+        assert_eq!(parts.next(), Some(row[0].as_str()));
+        let labels: Vec<_> = parts.filter_map(|part| part.split('=').next()).collect();
+        let documented: Vec<_> = row[1].split(", ").filter_map(|label| label.split(' ').next()).collect();
+        assert_eq!(labels, documented[..labels.len()], "{name}");
+    }
+}
+
+#[test]
+fn the_access_log_is_that_of_the_reference_configuration() {
+    let reference: Value = serde_saphyr::from_str(include_str!("../envoy/envoy.yaml")).expect("YAML");
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
+    let documented: Value = serde_saphyr::from_str(&blocks("yml")[0]).expect("YAML");
+    assert_eq!(reference.pointer(manager), Some(&documented["access_log"]));
+}
+
 #[test]
 fn links_lead_somewhere_and_every_source_file_is_on_the_map() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -285,6 +339,7 @@ fn the_commands_exist() {
     for command in spans.chain(lines) {
         if let Some((_, target)) = command.split_once("make ").filter(|(before, _)| !before.contains(['-', '/'])) {
             found += 1;
+            let target = target.split_whitespace().next().expect("a target");
             assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
         }
     }

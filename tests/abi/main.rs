@@ -7,6 +7,7 @@
 )]
 
 mod apisix;
+mod metrics;
 mod requests;
 mod routes;
 
@@ -58,6 +59,7 @@ fn main() {
         }
     }
     let own = apisix::all().map(|test| ("apisix", test)).chain(routes::all().map(|test| ("envoy::routes", test)));
+    let own = own.chain(metrics::all().map(|test| ("metrics", test)));
     trials.extend(own.map(|(group, (name, test))| {
         Trial::test(format!("{group}::{name}"), move || {
             test();

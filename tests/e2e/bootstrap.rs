@@ -1,7 +1,6 @@
 //! Configurations of Envoy, derived from the reference configuration.
 
-use std::fs;
-
+use openwhisk_envoy::{InvalidPrefix, Options, render};
 use serde_json::{Value, json};
 
 use crate::artifact;
@@ -47,12 +46,13 @@ pub fn route(site: &str, name: &str, prefix: &str) -> Value {
 }
 
 impl Reference {
-    /// Reads it.
+    /// Prints it, as users do.
     pub fn read() -> Result<Self, String> {
-        let path = artifact::source("envoy/envoy.yaml");
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let configuration = serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
+        let route_prefix = Some("/hello".parse().map_err(|error: InvalidPrefix| format!("/hello: {error}"))?);
+        let options = Options { wasm: filter.clone(), route_prefix, ..Options::default() };
+        let rendered = render(include_bytes!("../../envoy/hello.json"), &options).map_err(|error| error.to_string())?;
+        let configuration = serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())?;
         Ok(Self { configuration, filter })
     }
 

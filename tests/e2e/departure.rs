@@ -138,7 +138,7 @@ fn go_away_under_load(workers: usize) {
     println!("{workers} workers, {gone} gone, {} stayed: {:?}", requests.len(), count(&requests));
     assert!(requests.iter().all(|request| request.got == Got::Echo("hello".to_owned())), "{:?}", count(&requests));
     for gauge in ["downstream_rq_active", "downstream_cx_active"] {
-        envoy.wait_for_counter(&format!("http.demo.{gauge}"), |active| active == 0);
+        envoy.wait_for_counter(&format!("http.gateway.{gauge}"), |active| active == 0);
     }
     assert_eq!(envoy.complaints(), Vec::<String>::new());
 }

@@ -118,6 +118,11 @@ impl Envoy {
         Ok(Self { child, folder, admin: 0 })
     }
 
+    /// The port of its administration.
+    pub const fn admin(&self) -> u16 {
+        self.admin
+    }
+
     /// The port of each listener.
     pub fn ports(&self) -> BTreeMap<String, u16> {
         let listeners: Value =

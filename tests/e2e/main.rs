@@ -44,10 +44,14 @@ mod golden;
 mod http_context;
 /// Connections to the upstream.
 mod keepalive;
+/// What Prometheus reads.
+mod metrics;
 /// What is done with the action, and how soon.
 mod modes;
 /// Upstreams that are killed under load.
 mod outage;
+/// Requests that a buffer filter holds, where Envoy cannot be told to let this one hold them.
+mod request_body;
 /// Calls that are tried again, and those that may not be.
 mod retries;
 /// One listener with many routes.
@@ -75,7 +79,9 @@ fn main() -> ExitCode {
     keepalive::add(&mut plan);
     transport::add(&mut plan);
     modes::add(&mut plan);
+    metrics::add(&mut plan);
     retries::add(&mut plan);
+    request_body::add(&mut plan);
     routes::add(&mut plan);
     http_context::add(&mut plan);
     api::add(&mut plan);

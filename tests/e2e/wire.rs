@@ -26,14 +26,15 @@ pub fn add(plan: &mut Plan) {
     grpc(plan);
 }
 
-type Ask = Box<dyn Fn(u16) -> Reply + Send>;
+/// Sends a request to a port and gives the reply.
+pub type Ask = Box<dyn Fn(u16) -> Reply + Send>;
 
-/// However a body is sent, the action receives it as it is.
-fn bodies(plan: &mut Plan) {
+/// All forms of bodies, each with the bytes that the action should receive.
+pub fn forms() -> Vec<(&'static str, Ask, Vec<u8>)> {
     let sent = |bytes: Vec<u8>| -> Ask { Box::new(move |port| ask(port, &bytes)) };
     let of_size = |size: usize| [&b"{\"a\":\""[..], &vec![b'x'; size - 8], b"\"}"].concat();
     let (medium, large) = (of_size(64 << 10), of_size(1 << 20));
-    let forms: Vec<(&str, Ask, Vec<u8>)> = vec![
+    vec![
         ("no_body", sent(request("POST", "/hello", &[], b"")), Vec::new()),
         ("content_length_0", sent(request("POST", "/hello", &[("content-length", "0")], b"")), Vec::new()),
         ("content_length", sent(request("POST", "/hello", &[], NAMED)), NAMED.to_vec()),
@@ -71,8 +72,12 @@ fn bodies(plan: &mut Plan) {
             Vec::new(),
         ),
         ("expect_100_continue", Box::new(expect_continue), NAMED.to_vec()),
-    ];
-    for (name, ask, expected) in forms {
+    ]
+}
+
+/// However a body is sent, the action receives it as it is.
+fn bodies(plan: &mut Plan) {
+    for (name, ask, expected) in forms() {
         let name = format!("wire::body::{name}");
         plan.test_site(&name, json!({}), upstream::result(READY), move |_, port, upstream| {
             let reply = ask(port);
@@ -143,19 +148,23 @@ fn heads(plan: &mut Plan) {
     }
 }
 
-fn too_large(plan: &mut Plan) {
+/// Requests with more than 1000 bytes of body.
+pub fn larger_than_1000() -> [(&'static str, Vec<u8>); 5] {
     let body = vec![b' '; 1001];
     let announced =
         |size: u64| [head("POST", "/hello", &[("content-length", &size.to_string())]), b"\r\n".to_vec()].concat();
-    let requests = [
+    [
         // The body is never sent: the announcement is enough.
         ("announced", announced(1001)),
         ("announced_with_20_digits", announced(u64::MAX)),
         ("sent", request("POST", "/hello", &[], &body)),
         ("chunked", chunked("/hello", &[&body], &[])),
         ("chunked_with_trailers", chunked("/hello", &[&body], &[("x-checksum", "1")])),
-    ];
-    for (name, bytes) in requests {
+    ]
+}
+
+fn too_large(plan: &mut Plan) {
+    for (name, bytes) in larger_than_1000() {
         let name = format!("wire::too_large::{name}");
         let limit = json!({ "max_req_body_size": 1000 });
         plan.test_site(&name, limit, upstream::result(READY), move |_, port, upstream| {
@@ -239,8 +248,9 @@ fn routes(plan: &mut Plan) {
         let name = format!("wire::route::{name}");
         plan.test_site(&name, json!({}), upstream::result(READY), move |_, port, upstream| {
             let reply = get(port, path);
-            let expected = if is_taken { READY } else { "this route is not taken over by the filter\n" };
-            assert_eq!((reply.status, reply.body.as_slice()), (200, expected.as_bytes()));
+            let untouched = (404, "this route is not taken over by the filter\n");
+            let (status, body) = if is_taken { (200, READY) } else { untouched };
+            assert_eq!((reply.status, reply.body.as_slice()), (status, body.as_bytes()));
             assert_eq!(upstream.seen().calls.len(), usize::from(is_taken));
         });
     }

@@ -29,6 +29,8 @@ pub struct Parts<'a> {
     pub is_every: bool,
     /// How much of a request the listener holds.
     pub limit: u64,
+    /// Whether a buffer filter holds the requests.
+    pub has_buffer_filter: bool,
     /// What the operator said.
     pub options: &'a Options,
 }
@@ -87,7 +89,7 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
 pub fn fragment(parts: &Parts<'_>) -> Map {
     Map::new()
         .with("stats_config", stats_config())
-        .with("http_filters", vec![filter(parts)])
+        .with("http_filters", filters(parts).collect::<Vec<_>>())
         .with("clusters", clusters(parts))
 }
 
@@ -134,7 +136,7 @@ fn manager(parts: &Parts<'_>) -> Node {
                 .with("stat_prefix", "gateway")
                 .with("access_log", vec![log])
                 .with("route_config", Map::new().with("virtual_hosts", vec![host.into()]))
-                .with("http_filters", vec![filter(parts), router])
+                .with("http_filters", filters(parts).chain([router]).collect::<Vec<_>>())
         },
     )
 }
@@ -188,6 +190,17 @@ fn routes(parts: &Parts<'_>) -> Vec<Node> {
 
 fn response(status: u64, body: &str) -> Map {
     Map::new().with("status", status).with("body", Map::new().with("inline_string", body).flow())
+}
+
+/// The filter, and what stands behind it.
+fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
+    let message = "envoy.extensions.filters.http.buffer.v3.Buffer";
+    let buffer = typed("envoy.filters.http.buffer", message, |buffer| buffer.with("max_request_bytes", parts.limit));
+    let buffer = buffer.about(
+        "`request_body` is \"buffer_filter\": right behind the filter, this one keeps the head of a request until the\n\
+         filter is done with it. Without it the head would go on to the route at once.",
+    );
+    [Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
 }
 
 fn filter(parts: &Parts<'_>) -> Node {

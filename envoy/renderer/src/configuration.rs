@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use openwhisk_filter::config::Config;
 use openwhisk_filter::mistake::ConfigError;
-use openwhisk_filter::settings::Settings;
+use openwhisk_filter::settings::{RequestBody, Settings};
 use serde_json::Value;
 
 /// Stands for every key in the environment, which does not matter here.
@@ -45,6 +45,11 @@ impl Configuration {
     /// Whether it lists routes.
     pub fn has_routes(&self) -> bool {
         matches!(self.config, Config::Routes(_))
+    }
+
+    /// Whether a buffer filter holds the requests.
+    pub fn has_buffer_filter(&self) -> bool {
+        self.sites().iter().any(|site| site.settings.request_body() == RequestBody::BufferFilter)
     }
 
     /// All that it serves.

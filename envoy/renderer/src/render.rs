@@ -130,6 +130,7 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
         routes,
         is_every,
         limit,
+        has_buffer_filter: configuration.has_buffer_filter(),
         options,
     };
     let document = match options.form {

@@ -342,3 +342,25 @@ fn envoy_takes_every_output() {
     assert!(!validate(&wrong).0);
     fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn a_buffer_filter_stands_right_behind_the_filter_if_it_is_to_hold_requests() {
+    let names = |filters: &Value| -> Vec<String> {
+        let filters = filters.as_array().expect("filters");
+        filters.iter().map(|filter| filter["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let (ours, buffer, router) = ("openwhisk", "envoy.filters.http.buffer", "envoy.filters.http.router");
+    for (request_body, behind) in [(json!("buffer_filter"), &[buffer][..]), (json!("pause"), &[]), (Value::Null, &[])] {
+        let attributes = json!({ "request_body": request_body, "max_req_body_size": 2_097_152 });
+        let printed = document(attributes.clone());
+        let filters = at(&printed, [MANAGER, "/http_filters"]);
+        assert_eq!(names(&filters), [&[ours], behind, &[router]].concat(), "{request_body}");
+        let fragment = Options { form: Form::Fragment, ..Options::default() };
+        let printed = read(&rendered(&config(attributes), &fragment).yaml);
+        assert_eq!(names(&printed["http_filters"]), [&[ours], behind].concat(), "{request_body}");
+        if !behind.is_empty() {
+            let limit = filters.pointer("/1/typed_config/max_request_bytes");
+            assert_eq!(limit, Some(&json!(2_162_688)), "the limit of the listener");
+        }
+    }
+}

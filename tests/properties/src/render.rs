@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::connections::KeepAlive;
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::settings::{Mode, OnTimeout, Parameters, Settings};
+use openwhisk_filter::settings::{Mode, OnTimeout, Parameters, RequestBody, Settings};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -39,6 +39,11 @@ fn of_connections(settings: &Settings) -> Attributes {
             all.insert("keepalive_pool".to_owned(), idle.into());
         }
     }
+    let request_body = match settings.request_body() {
+        RequestBody::Pause => "pause",
+        RequestBody::BufferFilter => "buffer_filter",
+    };
+    all.insert("request_body".to_owned(), request_body.into());
     // Whether it is given matters on APISIX, which warns of it; nothing else tells.
     let warnings = settings.without_effect_on(Proxy::Apisix);
     if warnings.iter().any(|warning| warning.starts_with("`keepalive_timeout`")) {

@@ -361,6 +361,7 @@ fn attribute() -> BoxedStrategy<String> {
         flag("result"),
         words("mode", &["\"result\"", "\"activation\"", "\"metadata\"", "\"async\""]),
         words("parameters", &["\"http\"", "\"http\"", "\"body\""]),
+        words("request_body", &["\"pause\"", "\"buffer_filter\""]),
         words("on_timeout", &["\"error\"", "\"accept\""]),
         words("path_prefix", &["\"/a\"", "\"/a/b//\"", "\"/\"", "\"/\\\"\\\\\""]),
         words("forward_headers", &["[]", "[\"Cookie\", \"cookie\"]", "[\"authorization\"]"]),

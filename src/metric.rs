@@ -1,0 +1,199 @@
+//! What is counted, under names from which Prometheus gets its labels.
+//!
+//! Source: Envoy's `stats_tags` cut labels out of names by regular expressions; no name of `OpenWhisk` holds a `;`.
+//! What is kept as what, and the names: <https://prometheus.io/docs/practices/naming/>, with Istio's unit of time, as
+//! Envoy's histograms hold whole numbers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::action::Action;
+use crate::error::Error;
+
+/// One metric of one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// Requests that were answered, by the first digit of the status.
+    Requests(u16),
+    /// Requests that were answered with an error, by its kind.
+    Errors(ErrorKind),
+    /// How long calls took, in milliseconds.
+    CallDuration,
+    /// Calls without an answer yet.
+    CallsInFlight,
+}
+
+/// How a metric is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A sum that only grows.
+    Counter,
+    /// A number that comes and goes.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// What kind of error kept a client from a result, for the label and for the runbook in the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// The request is too large.
+    TooLarge,
+    /// The request is not what it says it is.
+    Malformed,
+    /// There is no way to `OpenWhisk`.
+    Connect,
+    /// The action took too long.
+    Timeout,
+    /// The answer broke off.
+    BrokenOff,
+    /// Somebody else answered.
+    NotOpenWhisk,
+    /// `OpenWhisk` refused the call.
+    Refused,
+    /// The action failed.
+    ActionFailed,
+    /// The action gave a result of which no reply can be made.
+    InvalidResult,
+    /// Something else is wrong with the gateway.
+    Internal,
+}
+
+impl ErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Connect,
+        Self::Timeout,
+        Self::BrokenOff,
+        Self::NotOpenWhisk,
+        Self::Refused,
+        Self::ActionFailed,
+        Self::InvalidResult,
+        Self::TooLarge,
+        Self::Malformed,
+        Self::Internal,
+    ];
+
+    /// The kind of an error.
+    #[must_use]
+    pub const fn of(error: &Error) -> Self {
+        match error {
+            Error::RequestTooLarge { .. } | Error::OutOfMemory => Self::TooLarge,
+            Error::MalformedBody { .. } | Error::ReservedParameter => Self::Malformed,
+            Error::UnknownUpstream { .. } | Error::UnavailableUpstream { .. } | Error::Unreachable { .. } => {
+                Self::Connect
+            }
+            Error::DeadlinePassed { .. } => Self::Timeout,
+            Error::BrokenOff { .. } => Self::BrokenOff,
+            Error::NotOpenWhisk { .. } => Self::NotOpenWhisk,
+            Error::Refused { .. } => Self::Refused,
+            Error::ActionFailed { .. } => Self::ActionFailed,
+            Error::BrokenRule { .. } | Error::UnsendableStatus { .. } => Self::InvalidResult,
+            Error::UnreadableBody | Error::RoutesUnsupported | Error::NotConfigured => Self::Internal,
+        }
+    }
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::BrokenOff => "broken_off",
+            Self::NotOpenWhisk => "not_openwhisk",
+            Self::Refused => "refused",
+            Self::ActionFailed => "action_failed",
+            Self::InvalidResult => "invalid_result",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Metric {
+    /// Its name, with the action and what else tells it apart.
+    #[must_use]
+    pub fn name(self, action: &Action) -> String {
+        match self {
+            Self::Requests(class) => format!("openwhisk_requests_total;action={action};status={class}xx"),
+            Self::Errors(kind) => format!("openwhisk_errors_total;action={action};kind={}", kind.as_str()),
+            Self::CallDuration => format!("openwhisk_call_duration_milliseconds;action={action}"),
+            Self::CallsInFlight => format!("openwhisk_calls_in_flight;action={action}"),
+        }
+    }
+
+    /// How it is kept.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Requests(_) | Self::Errors(_) => Kind::Counter,
+            Self::CallDuration => Kind::Histogram,
+            Self::CallsInFlight => Kind::Gauge,
+        }
+    }
+}
+
+/// The numbers that the host gave to metrics.
+#[derive(Debug, Default)]
+pub struct Numbers(RefCell<BTreeMap<Metric, Option<u32>>>);
+
+impl Numbers {
+    /// The number of a metric, which `define` gets from the host the first time; nothing if it gave none.
+    pub fn get(&self, metric: Metric, define: impl FnOnce() -> Option<u32>) -> Option<u32> {
+        let mut numbers = self.0.try_borrow_mut().ok()?;
+        *numbers.entry(metric).or_insert_with(define)
+    }
+}
+
+/// What to record when a request is answered: each metric, and by how much it grows.
+#[must_use]
+pub fn at_reply(status: StatusCode, error: Option<&Error>) -> [Option<(Metric, i64)>; 2] {
+    let class = status.as_u16().checked_div(100).unwrap_or_default();
+    [Some((Metric::Requests(class), 1)), error.map(|error| (Metric::Errors(ErrorKind::of(error)), 1))]
+}
+
+/// What to record when a call begins.
+#[must_use]
+pub const fn at_begin_of_call() -> [Option<(Metric, i64)>; 1] {
+    [Some((Metric::CallsInFlight, 1))]
+}
+
+/// What to record when a call ends, or when nobody waits for it any more.
+#[must_use]
+pub fn at_end_of_call(elapsed: Option<Duration>) -> [Option<(Metric, i64)>; 2] {
+    let milliseconds = |elapsed: Duration| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+    [Some((Metric::CallsInFlight, -1)), elapsed.map(|elapsed| (Metric::CallDuration, milliseconds(elapsed)))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::settings;
+
+    #[test]
+    fn names_hold_their_labels() {
+        let settings = settings(r#", "namespace": "_", "package": "my shop", "action": "a&b@c.d""#);
+        let action = "_/my shop/a&b@c.d";
+        for (metric, expected) in [
+            (Metric::Requests(2), format!("openwhisk_requests_total;action={action};status=2xx")),
+            (Metric::Errors(ErrorKind::Timeout), format!("openwhisk_errors_total;action={action};kind=timeout")),
+            (Metric::CallDuration, format!("openwhisk_call_duration_milliseconds;action={action}")),
+            (Metric::CallsInFlight, format!("openwhisk_calls_in_flight;action={action}")),
+        ] {
+            assert_eq!(metric.name(settings.action()), expected);
+        }
+    }
+
+    #[test]
+    fn each_number_is_asked_for_once() {
+        let numbers = Numbers::default();
+        assert_eq!(numbers.get(Metric::CallDuration, || Some(7)), Some(7));
+        assert_eq!(numbers.get(Metric::CallDuration, || Some(8)), Some(7));
+        assert_eq!(numbers.get(Metric::CallsInFlight, || None), None);
+        assert_eq!(numbers.get(Metric::CallsInFlight, || Some(9)), None);
+    }
+}

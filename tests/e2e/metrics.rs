@@ -1,0 +1,118 @@
+//! Metrics, as Prometheus reads them from an Envoy with the configuration that `openwhisk-envoy` prints.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bootstrap::{Line, Reference, string_value};
+use crate::client::{self, PATIENCE, ask, get, request};
+use crate::envoy::Envoy;
+use crate::stage::{Plan, config};
+use crate::upstream::{self, Upstream};
+
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+const DURATIONS: &str = r#"openwhisk_call_duration_milliseconds_count{action="guest/my shop/good"}"#;
+
+/// Adds the tests.
+pub fn add(plan: &mut Plan) {
+    plan.test_alone("metrics::prometheus_reads_them_with_their_labels", labels);
+    plan.test_alone("metrics::calls_in_flight_come_and_go", in_flight);
+}
+
+/// An Envoy with a site for each of these, by its action.
+fn envoy(sites: Vec<(&str, Value, &Upstream)>) -> Envoy {
+    let line = |(action, mut attributes, upstream): (&str, Value, &Upstream)| {
+        attributes["action"] = json!(action);
+        let (name, port) = (action.to_owned(), Some(upstream.port));
+        Line { plugin: string_value(&config(&name, attributes)), name, upstream: port, changes: json!(null) }
+    };
+    let lines: Vec<_> = sites.into_iter().map(line).collect();
+    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
+    Envoy::start(&reference.with(&lines, 1)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The lines of `/stats/prometheus` about the filter, without its histogram's sum.
+fn scrape(envoy: &Envoy) -> BTreeMap<String, String> {
+    let reply = get(envoy.admin(), "/stats/prometheus");
+    let text = String::from_utf8(reply.body).expect("UTF-8");
+    let ours = text.lines().filter(|line| line.contains("openwhisk_"));
+    ours.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn labels() {
+    let good = Upstream::start(upstream::result("{}"));
+    let missing = Upstream::start(upstream::answers(upstream::answer(404, JSON, b"{\"error\":\"no\"}")));
+    let slow = Upstream::start(upstream::silent());
+    let nobody = Upstream::closed(upstream::silent());
+    let wrong = Upstream::start(upstream::result("{\"statusCode\":0}"));
+    let mut envoy = envoy(vec![
+        ("good", json!({ "package": "my shop", "max_req_body_size": 10 }), &good),
+        ("missing", json!({}), &missing),
+        ("slow", json!({ "timeout": 200 }), &slow),
+        ("nobody", json!({}), &nobody),
+        ("wrong", json!({}), &wrong),
+    ]);
+    let ports = envoy.ports();
+    for (action, expected) in [("good", 200), ("missing", 404), ("slow", 504), ("nobody", 503), ("wrong", 502)] {
+        assert_eq!(get(ports[action], "/hello").status, expected, "{action}");
+    }
+    assert_eq!(get(ports["good"], "/hello").status, 200);
+    assert_eq!(ask(ports["good"], &request("POST", "/hello", &[], b"more than 10")).status, 413);
+
+    // Envoy merges the histograms of its workers every five seconds.
+    let started = Instant::now();
+    let mut found = scrape(&envoy);
+    while found.get(DURATIONS).is_none_or(|count| count == "0") && started.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(100));
+        found = scrape(&envoy);
+    }
+    let expected = [
+        (r#"openwhisk_requests_total{action="guest/my shop/good",status="2xx"}"#, "2"),
+        (r#"openwhisk_requests_total{action="guest/my shop/good",status="4xx"}"#, "1"),
+        (r#"openwhisk_requests_total{action="guest/missing",status="4xx"}"#, "1"),
+        (r#"openwhisk_requests_total{action="guest/slow",status="5xx"}"#, "1"),
+        (r#"openwhisk_requests_total{action="guest/nobody",status="5xx"}"#, "1"),
+        (r#"openwhisk_requests_total{action="guest/wrong",status="5xx"}"#, "1"),
+        (r#"openwhisk_errors_total{action="guest/my shop/good",kind="too_large"}"#, "1"),
+        (r#"openwhisk_errors_total{action="guest/missing",kind="refused"}"#, "1"),
+        (r#"openwhisk_errors_total{action="guest/slow",kind="timeout"}"#, "1"),
+        (r#"openwhisk_errors_total{action="guest/nobody",kind="connect"}"#, "1"),
+        (r#"openwhisk_errors_total{action="guest/wrong",kind="invalid_result"}"#, "1"),
+        (r#"openwhisk_calls_in_flight{action="guest/my shop/good"}"#, "0"),
+        (r#"openwhisk_calls_in_flight{action="guest/slow"}"#, "0"),
+        (DURATIONS, "2"),
+        (r#"openwhisk_call_duration_milliseconds_bucket{action="guest/slow",le="100"}"#, "0"),
+        (r#"openwhisk_call_duration_milliseconds_bucket{action="guest/slow",le="10000"}"#, "1"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(found.get(name).map(String::as_str), Some(value), "{name} among {found:#?}");
+    }
+    let count = |kind: &str| found.keys().filter(|name| name.starts_with(kind)).count();
+    assert_eq!((count("openwhisk_requests_total"), count("openwhisk_errors_total")), (6, 5), "{found:#?}");
+    assert_eq!(envoy.complaints(), Vec::<String>::new());
+}
+
+fn in_flight() {
+    let slow = Upstream::start(upstream::silent());
+    let mut envoy = envoy(vec![("slow", json!({ "timeout": 3000 }), &slow)]);
+    let port = envoy.ports()["slow"];
+    let gauge = "wasmcustom.openwhisk_calls_in_flight;action=guest/slow";
+    let mut streams: Vec<_> = (0..3).map(|_| client::connect(port)).collect();
+    for stream in &mut streams {
+        stream.write_all(&request("GET", "/hello", &[], b"")).expect("sent");
+    }
+    slow.wait("the calls", |seen| seen.calls.len() == 3);
+    envoy.wait_for_counter(gauge, |calls| calls == 3);
+    // Of a client that goes away nobody waits for the call any more.
+    streams.pop();
+    envoy.wait_for_counter(gauge, |calls| calls == 2);
+    for stream in &mut streams {
+        assert_eq!(client::read_only_reply(stream, "GET").status, 504);
+    }
+    envoy.wait_for_counter(gauge, |calls| calls == 0);
+    assert_eq!(envoy.complaints(), Vec::<String>::new());
+}
