@@ -13,11 +13,11 @@ pub fn add(plan: &mut Plan) {
     let ready = || upstream::result("{\"ready\":true}");
     let off = json!({ "keepalive": false });
     plan.test_site("keepalive::off_each_call_has_its_own_connection", off, ready(), |_, port, upstream| {
-        for _ in 0..5 {
+        for _ in 0..50 {
             assert_eq!(get(port, "/hello").status, 200);
         }
         let seen = upstream.wait("all connections closed", |seen| seen.open == 0);
-        assert_eq!((seen.calls.len(), seen.accepted), (5, 5));
+        assert_eq!((seen.calls.len(), seen.accepted), (50, 50));
     });
 
     let on = json!({ "keepalive": true });
