@@ -16,6 +16,7 @@ Environment:
 import base64
 import errno
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -158,18 +159,23 @@ def serve_config(children, listen, admin):
         text = pathlib.Path(file).read_text()
     except (OSError, UnicodeError) as error:
         raise Failure(f"{file} cannot be read: {error}") from None
-    # It is right from here on, and so is every part of it.
     rendered = render(text, listen, admin, *(["--ca", os.environ["CA"]] if os.environ.get("CA") else []))
-    sites = sites_of(json.loads(text))
+    sites = sites_of(rendered)
+    if not sites:
+        raise Failure(f"{file} lists no routes in `routes`, so there is nothing to serve")
 
     hosts = sorted({site["api_host"] for site in sites})
     told = [f"Envoy listens on port {listen} and serves {file} with OpenWhisk at {', '.join(hosts)}."]
+    if "OPENWHISK" in os.environ:
+        told.append("OPENWHISK has no effect with CONFIG: `api_host` says where OpenWhisk is.")
     at = number("OPENWHISK_PORT", "3233")
     local = [site for site in sites if is_local(site["api_host"], at)]
     environment = {}
     if local and not listens(("127.0.0.1", at)):
         # It has one key and one namespace.
         token, namespace = key_of(local[0], GUEST), local[0]["namespace"]
+        if not re.fullmatch("[^:]+:.{64}", token):
+            raise Failure(f"the key for {local[0]['api_host']} is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters")
         start_openwhisk(children, at, token, *(["--namespace", namespace] if namespace != "_" else []))
         told.append(f"Nobody listened on port {at}: a local OpenWhisk was started there, with envoy/hello.js as each action.")
         for site in local:
@@ -178,32 +184,37 @@ def serve_config(children, listen, admin):
             if name and name not in os.environ:
                 environment[name] = token
                 told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
+            elif key_of(site, token) != token:
+                told.append(f"The local OpenWhisk has one key: it refuses that of {site['namespace']}/{site['action']}.")
     for site in sites:
         name = variable(site)
         if name and name not in {**os.environ, **environment}:
             raise Failure(f"{name} is not set, expected the key for {site['api_host']}, user:key")
 
     start_envoy(children, rendered, **environment)
-    paths = re.findall(r"match: {(?:path_separated_prefix|prefix): (.+)}$", rendered, re.MULTILINE)
-    # The last one is for all that the filter does not take over, unless there is no other.
-    paths = paths[: max(len(paths) - 1, 1)]
+    routes = re.findall(r"- name: (.+)\n +match: {(?:path|path_separated_prefix|prefix): (.+)}$", rendered, re.MULTILINE)
+    # The last one may be for all that the filter does not take over.
+    paths = [path for name, path in routes if name != "rest" or path != "/"]
     lines = [f"    curl -i http://localhost:{listen}{path.strip(chr(34))}" for path in paths[:10]]
     return "\n".join([*dict.fromkeys(told), "Try in another terminal:", "", *lines])
 
 
-def sites_of(document):
-    """The attributes for each route of a configuration, or the only ones."""
-    document = document.get("value", document)
-    plugins = document.get("plugins", document)
-    top = plugins.get("openwhisk") or plugins.get("openwhisk-wasm", {}).get("conf") or document
-    top = json.loads(top) if isinstance(top, str) else top
+def sites_of(rendered):
+    """The attributes for each route of the configuration in one of Envoy, or the only ones."""
+    lines = iter(rendered.splitlines())
+    start = next(line for line in lines if line.lstrip() == "value: |")
+    depth = len(start) - len(start.lstrip())
+    block = itertools.takewhile(lambda line: not line.strip() or line.startswith(" " * (depth + 1)), lines)
+    # It is right, and so is every part of it.
+    top = json.loads("\n".join(block))
     routes = top.get("routes")
     return [top] if routes is None else [{**top, **route} for route in routes.values()]
 
 
 def is_local(api_host, at):
     where = urllib.parse.urlsplit(api_host)
-    return (where.scheme, where.hostname in ("127.0.0.1", "localhost"), where.port) == ("http", True, at)
+    is_root = where.path.strip("/") == ""
+    return is_root and (where.scheme, where.hostname in ("127.0.0.1", "localhost"), where.port) == ("http", True, at)
 
 
 def variable(site):
@@ -245,7 +256,9 @@ def create(openwhisk, namespace, package, action, token):
 
 
 def start_openwhisk(children, at, token, *more):
-    local = start(children, [str(BUILT / "openwhisk-local"), "--listen", f"127.0.0.1:{at}", "--auth", token, *more])
+    # Not an argument, which everybody on this machine can read.
+    environment = {**os.environ, "OPENWHISK_LOCAL_AUTH": token}
+    local = start(children, [str(BUILT / "openwhisk-local"), "--listen", f"127.0.0.1:{at}", *more], env=environment)
     wait_until_open(("127.0.0.1", at), local, "the local OpenWhisk")
 
 

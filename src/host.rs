@@ -41,6 +41,7 @@ struct Plugin {
 struct Shared {
     targets: Option<Rc<Targets>>,
     proxy: OnceCell<Proxy>,
+    keeps_metrics: OnceCell<bool>,
 }
 
 impl Shared {
@@ -54,6 +55,15 @@ impl Shared {
                 warn!("openwhisk: {sentence}");
             }
             proxy
+        })
+    }
+
+    /// Whether the proxy keeps metrics. The SDK panics where a host says that it does not, so only a sure sign counts.
+    fn keeps_metrics(&self) -> bool {
+        *self.keeps_metrics.get_or_init(|| {
+            // Source: Envoy's attributes; no other host has one of this name.
+            let direction = hostcalls::get_property(vec!["xds", "listener_direction"]);
+            self.proxy() == Proxy::Envoy && matches!(direction, Ok(Some(_)))
         })
     }
 }
@@ -181,9 +191,9 @@ impl Stream {
         send(reply);
     }
 
-    /// Records metrics, if the proxy keeps any. APISIX does not, and the SDK panics where a host says so.
+    /// Records metrics, if the proxy keeps any.
     fn record(&self, metrics: impl IntoIterator<Item = Option<(Metric, i64)>>) {
-        let Some(target) = self.exchange.target().filter(|_| self.shared.proxy() == Proxy::Envoy) else { return };
+        let Some(target) = self.exchange.target().filter(|_| self.shared.keeps_metrics()) else { return };
         for (metric, amount) in metrics.into_iter().flatten() {
             record(target, metric, amount);
         }

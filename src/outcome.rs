@@ -141,6 +141,11 @@ impl Outcome {
     }
 }
 
+/// How Envoy's answer ends where a circuit breaker is open.
+///
+/// Source: Envoy's `StreamResetReason::Overflow`, in the words of its router.
+const OVERFLOW: &[u8] = b"reset reason: overflow";
+
 /// What an answer made by the host itself means.
 ///
 /// Source: Envoy's router: 504 at the deadline, 502 for an answer that is not HTTP, else 503.
@@ -149,6 +154,7 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
     match answer.status {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },
+        _ if answer.body.ends_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
         _ => Error::Unreachable { upstream, reason: beginning(&String::from_utf8_lossy(&answer.body)) },
     }
 }
@@ -261,14 +267,16 @@ mod tests {
     #[test]
     fn answers_of_envoy_itself_are_told_apart() {
         let upstream = || "ow".to_owned();
+        let overflow = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
         let cases = [
-            ("503", Error::Unreachable { upstream: upstream(), reason: "upstream x".to_owned() }),
-            ("504", Error::DeadlinePassed { timeout: 1000, activation_id: None }),
-            ("502", Error::BrokenOff { upstream: upstream() }),
+            ("503", "upstream x", Error::Unreachable { upstream: upstream(), reason: "upstream x".to_owned() }),
+            ("503", overflow, Error::UnavailableUpstream { upstream: upstream() }),
+            ("504", "upstream x", Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            ("502", "upstream x", Error::BrokenOff { upstream: upstream() }),
         ];
-        for (status, expected) in cases {
-            let outcome = answered(status, &[TEXT], b"upstream x");
-            assert_eq!(outcome.into_activation(&settings(""), Proxy::Envoy), Err(expected), "{status}");
+        for (status, body, expected) in cases {
+            let outcome = answered(status, &[TEXT], body.as_bytes());
+            assert_eq!(outcome.into_activation(&settings(""), Proxy::Envoy), Err(expected), "{status} {body}");
         }
     }
 

@@ -178,8 +178,9 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
         ),
     );
     let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
-    let (said, answers) = serve(port, &environment, &["/anything"]);
+    let (said, answers) = serve(port, &environment, &["/x", "/y"]);
     assert!(answers[0].starts_with("HTTP/1.1 200 OK\r\n") && answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}");
+    assert!(answers[1].ends_with("this route is not taken over by the filter\n"), "{answers:?}");
     for part in [
         format!(
             "Envoy listens on port {port} and serves {} with OpenWhisk at http://localhost:{openwhisk}.",
@@ -187,7 +188,7 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
         ),
         format!("Nobody listened on port {openwhisk}: a local OpenWhisk was started there"),
         "A_KEY_THAT_NOBODY_SET is not set: it is the key of the local OpenWhisk.".to_owned(),
-        format!("    curl -i http://localhost:{port}/"),
+        format!("    curl -i http://localhost:{port}/x"),
     ] {
         assert!(said.contains(&part), "{part}: {said}");
     }
@@ -198,6 +199,30 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
             std::thread::yield_now();
         }
     }
+}
+
+#[test]
+fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let key = format!("own:{}", "k".repeat(64));
+    let config = Config::new(
+        "own-key",
+        &format!(
+            r#"{{"uri": "/own/*", "plugins": {{"openwhisk": {{"api_host": "http://127.0.0.1:{openwhisk}",
+                "service_token": "{key}", "namespace": "_", "action": "a"}}}}}}"#
+        ),
+    );
+    let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
+    let mut demo = demo(&environment).env("PORT", port.to_string()).spawn().expect("python3 runs");
+    let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    let answer = exchange(port, "GET /own/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let arguments = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps runs");
+    let ended = end(demo, "INT");
+    assert!(answer.ends_with(r#"{"ready":true}"#), "{answer}: {said:?}");
+    assert!(said.iter().any(|line| line.ends_with("/own")), "{said:?}");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(!String::from_utf8_lossy(&arguments.stdout).contains(&key), "everybody can read the key");
 }
 
 #[test]
@@ -242,12 +267,23 @@ fn what_is_wrong_with_a_configuration_is_told() {
     let cases = [
         (good.to_owned(), "error: A_KEY_THAT_NOBODY_SET is not set, expected the key for http://ow, user:key\n"),
         (good.replace("http://ow", "ow"), "error: `api_host` is \"ow\", expected `http://` or `https://`"),
+        (
+            good.replace("http://ow", "http://localhost:OPENWHISK_PORT")
+                .replace("$ENV://A_KEY_THAT_NOBODY_SET", "alice:w0nderland"),
+            "is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters\n",
+        ),
+        (
+            good.replace(r#""action": "a""#, r#""action": "a", "routes": {}"#),
+            "lists no routes in `routes`, so there is nothing to serve",
+        ),
         (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
     ];
     for (index, (text, expected)) in cases.into_iter().enumerate() {
-        let config = Config::new(&format!("wrong-{index}"), &text);
-        let output = demo(&[("CONFIG", config.path())]).output().expect("python3 runs");
+        let openwhisk = free_port().to_string();
+        let config = Config::new(&format!("wrong-{index}"), &text.replace("OPENWHISK_PORT", &openwhisk));
+        let output = demo(&[("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk)]).output().expect("python3 runs");
         let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("w0nderland"), "{said}");
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(expected) && !said.contains("Traceback"), "{said}");
     }

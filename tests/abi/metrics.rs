@@ -2,13 +2,14 @@
 
 use abi_host::Failure;
 
-use crate::{Answer, Host, Personality, Request, host};
+use crate::{Answer, CONFIGURATION, Filter, Host, Personality, Request, Setup, host};
 
 pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
     [
         ("every_reply_is_counted_by_status_and_error", replies as fn()),
         ("calls_in_flight_come_and_go", in_flight),
         ("apisix_is_not_asked_for_metrics", apisix),
+        ("a_proxy_that_keeps_none_is_not_asked_for_them", none_kept),
     ]
     .into_iter()
 }
@@ -77,4 +78,12 @@ fn apisix() {
     host.answer(id, result("{}"));
     assert_eq!(host.reply(id).status, 200);
     assert!(!host.cost(id).host_calls.keys().any(|name| name.contains("metric")), "{:?}", host.cost(id));
+}
+
+fn none_kept() {
+    let mut host = Setup::new(Personality::Envoy).without_metrics().load(&Filter::built());
+    host.configure(format!("{{{CONFIGURATION}}}")).expect("the configuration is valid");
+    let id = host.send(get());
+    host.answer(id, result("{}"));
+    assert_eq!((host.reply(id).status, host.metrics().len()), (200, 0));
 }

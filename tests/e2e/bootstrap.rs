@@ -48,10 +48,15 @@ pub fn route(site: &str, name: &str, prefix: &str) -> Value {
 impl Reference {
     /// Prints it, as users do.
     pub fn read() -> Result<Self, String> {
+        Self::of(include_bytes!("../../envoy/hello.json"))
+    }
+
+    /// Prints that for another configuration of the filter.
+    pub fn of(config: &[u8]) -> Result<Self, String> {
         let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
         let route_prefix = Some("/hello".parse().map_err(|error: InvalidPrefix| format!("/hello: {error}"))?);
         let options = Options { wasm: filter.clone(), route_prefix, ..Options::default() };
-        let rendered = render(include_bytes!("../../envoy/hello.json"), &options).map_err(|error| error.to_string())?;
+        let rendered = render(config, &options).map_err(|error| error.to_string())?;
         let configuration = serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())?;
         Ok(Self { configuration, filter })
     }
@@ -82,8 +87,9 @@ impl Reference {
         // The log of accesses goes to the output of Envoy, which nobody reads here.
         manager["access_log"] = json!([]);
         for route in array(at(manager, "/route_config/virtual_hosts/0/routes")) {
+            let is_off = route.pointer("/typed_per_filter_config/openwhisk").is_some();
             let route = route.as_object_mut().expect("a route");
-            if !route.contains_key("typed_per_filter_config") {
+            if !is_off {
                 route.remove("direct_response");
                 route.extend(to_the_leak(&line.name).as_object().expect("an object").clone());
             }
@@ -135,6 +141,7 @@ pub fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
     value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
 }
 
-fn array(value: &mut Value) -> &mut Vec<Value> {
+/// The list that it is.
+pub fn array(value: &mut Value) -> &mut Vec<Value> {
     value.as_array_mut().expect("a list")
 }

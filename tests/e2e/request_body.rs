@@ -3,10 +3,9 @@
 
 use std::io::Write;
 
-use openwhisk_envoy::{Options, render};
 use serde_json::{Value, json};
 
-use crate::bootstrap::{Line, Reference, at, string_value};
+use crate::bootstrap::{Line, Reference, array, at, string_value};
 use crate::client::{self, ask, get, head};
 use crate::envoy::Envoy;
 use crate::stage::{Plan, config};
@@ -17,7 +16,12 @@ const READY: &str = "{\"ready\":true}";
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
-    plan.test_alone("request_body::a_request_held_by_the_buffer_filter_never_reaches_the_route", held);
+    for (name, attributes) in [("every_route", json!({})), ("one_of_the_routes", json!({ "routes": { "hello": {} } }))]
+    {
+        let name = format!("request_body::a_request_held_by_the_buffer_filter_never_reaches_the_route::{name}");
+        plan.test_alone(&name, move || held(attributes));
+    }
+    plan.test_alone("request_body::on_any_other_route_the_buffer_filter_is_off", off);
     plan.test_alone("request_body::without_the_buffer_filter_it_would", not_held);
     plan.test_alone("request_body::the_buffer_filter_holds_no_more_than_it_should", too_large);
 }
@@ -32,27 +36,27 @@ struct Setup {
 }
 
 impl Setup {
-    /// With the chain of filters that `openwhisk-envoy` prints, changed.
+    /// As `openwhisk-envoy` prints it, and as the manifests make it, with other filters.
     fn new(attributes: Value, change: impl FnOnce(&mut Vec<Value>)) -> Self {
         let mut config: Value = serde_json::from_str(&config("openwhisk", attributes)).expect("JSON");
         config["request_body"] = json!("buffer_filter");
+        config["api_host"] = json!("http://127.0.0.1");
         let config = config.to_string();
-        let rendered = render(config.as_bytes(), &Options::default()).unwrap_or_else(|error| panic!("{error}"));
-        let mut printed: Value = serde_saphyr::from_str(&rendered.yaml).expect("YAML");
-        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-        let filters = at(&mut printed, manager);
-        // Istio and Envoy Gateway cannot set it.
-        filters[0]["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
-        change(filters.as_array_mut().expect("a list"));
+        let reference = Reference::of(config.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
         let (openwhisk, route) = (Upstream::start(upstream::result(READY)), Upstream::start(upstream::result("1")));
         let line = Line {
             name: "openwhisk".to_owned(),
             plugin: string_value(&config),
             upstream: Some(openwhisk.port),
-            changes: json!({ "manager": { "http_filters": filters } }),
+            changes: Value::Null,
         };
-        let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-        let envoy = Envoy::start(&reference.with(&[line], route.port)).unwrap_or_else(|error| panic!("{error}"));
+        let mut configuration = reference.with(&[line], route.port);
+        let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+        let filters = array(at(&mut configuration, filters));
+        // Istio and Envoy Gateway cannot set it.
+        filters[0]["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
+        change(filters);
+        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
         Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, route }
     }
 
@@ -64,8 +68,8 @@ impl Setup {
     }
 }
 
-fn held() {
-    let setup = Setup::new(json!({}), |_| {});
+fn held(attributes: Value) {
+    let setup = Setup::new(attributes, |_| {});
     let forms = wire::forms();
     let count = forms.len();
     for (index, (name, ask, expected)) in forms.into_iter().enumerate() {
@@ -91,6 +95,16 @@ fn held() {
     stream.write_all(b"}").expect("sent");
     assert_eq!(client::read_only_reply(&mut stream, "POST").body, READY.as_bytes());
     assert_eq!(setup.openwhisk.seen().calls.last().expect("a call").body, b"{\"a\":1}");
+    setup.check();
+}
+
+/// What is larger than the buffer still goes through where the filter has nothing to do.
+fn off() {
+    let setup = Setup::new(json!({}), |_| {});
+    let huge = client::request("POST", "/elsewhere", &[], &vec![b' '; 3 << 20]);
+    let reply = ask(setup.port, &huge);
+    assert_eq!(reply.status, 404, "the reply of that route, not 413");
+    assert_eq!(setup.openwhisk.seen().calls, []);
     setup.check();
 }
 

@@ -31,7 +31,7 @@ pub fn add(plan: &mut Plan) {
     certificates(plan);
     plan.test_alone("transport::an_idle_connection_is_closed_after_keepalive_timeout", idle);
     // With a smaller pool some connections may come and go; without care thousands would.
-    for (pool, wait, most) in [(32, 0, 36), (5, 1, 64), (5, 5, 64)] {
+    for (pool, wait, most) in [(32, 0, 36), (5, 0, 64), (5, 1, 64), (5, 5, 64)] {
         let name = format!("transport::steady_load_opens_no_new_connections::pool_of_{pool}_and_{wait}_ms");
         plan.test_alone(&name, move || steady_load(pool, Duration::from_millis(wait), most));
     }

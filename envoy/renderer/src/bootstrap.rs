@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::cluster::{Cluster, Host, Security};
 use crate::render::{CA, Form, Options};
-use crate::route::Route;
+use crate::route::{Paths, Route};
 use crate::yaml::{Map, Node};
 
 /// The name of the filter in the chain.
 const FILTER: &str = "openwhisk";
+
+/// The name of Envoy's buffer filter.
+const BUFFER: &str = "envoy.filters.http.buffer";
 
 /// The labels of the filter's metrics, which their names hold as `;action=…`.
 const TAGS: &[&str] = &["action", "status", "kind"];
@@ -63,6 +66,17 @@ pub fn header(parts: &Parts<'_>) -> String {
             "        \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig",
             "        disabled: true",
         ]),
+    }
+    let limit = format!("          max_request_bytes: {}", parts.limit);
+    if parts.options.form == Form::Fragment && parts.has_buffer_filter {
+        lines.extend([
+            "- The buffer filter must be switched on for each route that the filter takes over:",
+            "    typed_per_filter_config:",
+            "      envoy.filters.http.buffer:",
+            "        \"@type\": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
+            "        buffer:",
+            &limit,
+        ]);
     }
     let variables: Vec<_> = parts.environment.iter().map(|name| format!("{name}=user:key")).collect();
     let start = format!("Start it with the key in the environment: `{} envoy -c FILE`.", variables.join(" "));
@@ -152,17 +166,19 @@ fn any(message: &str) -> Map {
 }
 
 fn routes(parts: &Parts<'_>) -> Vec<Node> {
-    let served = parts.routes.iter().enumerate().map(|(index, Route { name, prefix })| {
-        let condition = if prefix.is_all() {
-            Map::new().with("prefix", "/")
-        } else {
-            Map::new().with("path_separated_prefix", prefix.as_str())
+    let served = parts.routes.iter().enumerate().map(|(index, Route { name, paths })| {
+        let condition = match paths {
+            all if all.is_all() => Map::new().with("prefix", "/"),
+            Paths::Below(prefix) => Map::new().with("path_separated_prefix", prefix.as_str()),
+            Paths::Only(path) => Map::new().with("path", path.as_str()),
         };
+        let buffer = Map::new().with(BUFFER, buffer_per_route(parts));
         let route = Node::from(
             Map::new()
                 .with("name", name.as_str())
                 .with("match", condition.flow())
-                .with("direct_response", response(500, "the filter openwhisk is not in the chain\n")),
+                .with("direct_response", response(500, "the filter openwhisk is not in the chain\n"))
+                .with_some("typed_per_filter_config", parts.has_buffer_filter.then_some(buffer)),
         );
         match (index, parts.is_every) {
             (0, true) => route.about(
@@ -184,7 +200,7 @@ fn routes(parts: &Parts<'_>) -> Vec<Node> {
         .with("typed_per_filter_config", off);
     let rest = Node::from(rest)
         .about("Change: all other requests. The filter sees every route: switch it off where it has nothing to do.");
-    let takes_all = parts.routes.iter().any(|route| route.prefix.is_all());
+    let takes_all = parts.routes.iter().any(|route| route.paths.is_all());
     served.chain((!takes_all).then_some(rest)).collect()
 }
 
@@ -194,13 +210,19 @@ fn response(status: u64, body: &str) -> Map {
 
 /// The filter, and what stands behind it.
 fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
-    let message = "envoy.extensions.filters.http.buffer.v3.Buffer";
-    let buffer = typed("envoy.filters.http.buffer", message, |buffer| buffer.with("max_request_bytes", parts.limit));
-    let buffer = buffer.about(
+    let buffer = any("envoy.extensions.filters.http.buffer.v3.Buffer").with("max_request_bytes", parts.limit);
+    let buffer = Node::from(Map::new().with("name", BUFFER).with("disabled", true).with("typed_config", buffer)).about(
         "`request_body` is \"buffer_filter\": right behind the filter, this one keeps the head of a request until the\n\
-         filter is done with it. Without it the head would go on to the route at once.",
+         filter is done with it. Without it the head would go on to the route at once. It is switched on for the routes of\n\
+         the filter only: all others still stream.",
     );
     [Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
+}
+
+/// What switches the buffer filter on for a route.
+fn buffer_per_route(parts: &Parts<'_>) -> Map {
+    any("envoy.extensions.filters.http.buffer.v3.BufferPerRoute")
+        .with("buffer", Map::new().with("max_request_bytes", parts.limit))
 }
 
 fn filter(parts: &Parts<'_>) -> Node {

@@ -19,8 +19,17 @@ const META: &str = "_meta";
 pub struct Found<'a> {
     /// Its text.
     pub json: Cow<'a, str>,
-    /// Whether the text around it says on which paths of the proxy it holds.
-    pub has_uri: bool,
+    /// On which paths of the proxy it holds, if the text around it says so.
+    pub uri: Option<Uri>,
+}
+
+/// What a route of `APISIX` says about its paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Uri {
+    /// `uri`, as it stands.
+    One(String),
+    /// `uris`, or something else than a text.
+    Other,
 }
 
 /// A text of `APISIX` does not hold one configuration of the filter.
@@ -36,13 +45,14 @@ pub enum NotFound {
 
 /// Finds the configuration. Whatever is not of `APISIX` should be one.
 pub fn find(json: &str) -> Result<Found<'_>, NotFound> {
-    let whole = Found { json: json.into(), has_uri: false };
+    let whole = Found { json: json.into(), uri: None };
     let Some(mut object) = Fields::of(json) else { return Ok(whole) };
     // The answer of the admin API holds the route in a field.
     if let Some(value) = object.get("value").and_then(|value| Fields::of(value.get())) {
         object = value;
     }
-    let has_uri = object.get("uri").or(object.get("uris")).is_some();
+    let one = object.get("uri").map(|uri| serde_json::from_str(uri.get()).map_or(Uri::Other, Uri::One));
+    let uri = one.or_else(|| object.get("uris").map(|_| Uri::Other));
     let plugins = match object.get("plugins") {
         Some(plugins) => Fields::of(plugins.get()).ok_or(NotFound::NoPlugin)?,
         None if object.get(LUA).or(object.get(WASM)).is_some() => object,
@@ -61,7 +71,7 @@ pub fn find(json: &str) -> Result<Found<'_>, NotFound> {
             serde_json::from_str::<String>(conf.get()).map_or(Cow::Borrowed(conf.get()), Cow::Owned)
         }
     };
-    Ok(Found { json, has_uri })
+    Ok(Found { json, uri })
 }
 
 impl fmt::Display for NotFound {
@@ -81,19 +91,23 @@ mod tests {
     #[test]
     fn the_configuration_is_found_where_it_is() {
         let cases = [
-            (r#"{"action": "a"}"#, r#"{"action": "a"}"#, false),
-            ("no json", "no json", false),
-            ("[1]", "[1]", false),
-            (r#"{"openwhisk": {"a": 1}}"#, r#"{"a": 1}"#, false),
-            (r#"{"openwhisk-wasm": {"conf": {"a": 1}}}"#, r#"{"a": 1}"#, false),
-            (r#"{"uri": "/x", "plugins": {"cors": {}, "openwhisk": {"a": 1}}}"#, r#"{"a": 1}"#, true),
-            (r#"{"plugins": {"openwhisk": {"a": 1, "_meta": {"disable": false}}}}"#, r#"{"a":1}"#, false),
-            (r#"{"plugins": {"openwhisk-wasm": {"conf": "{\"a\": 1}"}}}"#, r#"{"a": 1}"#, false),
-            (r#"{"key": "k", "value": {"uris": ["/"], "plugins": {"openwhisk": {}}}}"#, "{}", true),
+            (r#"{"action": "a"}"#, r#"{"action": "a"}"#, None),
+            ("no json", "no json", None),
+            ("[1]", "[1]", None),
+            (r#"{"openwhisk": {"a": 1}}"#, r#"{"a": 1}"#, None),
+            (r#"{"openwhisk-wasm": {"conf": {"a": 1}}}"#, r#"{"a": 1}"#, None),
+            (
+                r#"{"uri": "/x", "plugins": {"cors": {}, "openwhisk": {"a": 1}}}"#,
+                r#"{"a": 1}"#,
+                Some(Uri::One("/x".to_owned())),
+            ),
+            (r#"{"plugins": {"openwhisk": {"a": 1, "_meta": {"disable": false}}}}"#, r#"{"a":1}"#, None),
+            (r#"{"plugins": {"openwhisk-wasm": {"conf": "{\"a\": 1}"}}}"#, r#"{"a": 1}"#, None),
+            (r#"{"key": "k", "value": {"uris": ["/"], "plugins": {"openwhisk": {}}}}"#, "{}", Some(Uri::Other)),
         ];
-        for (json, expected, has_uri) in cases {
+        for (json, expected, uri) in cases {
             let found = find(json).unwrap_or_else(|error| panic!("{json}: {error}"));
-            assert_eq!((found.json.as_ref(), found.has_uri), (expected, has_uri), "{json}");
+            assert_eq!((found.json.as_ref(), found.uri), (expected, uri), "{json}");
         }
     }
 

@@ -8,10 +8,10 @@ use openwhisk_filter::mistake::ConfigError;
 use crate::bootstrap::{self, Parts};
 use crate::cluster::{Security, SharedName, clusters};
 use crate::configuration::Configuration;
-use crate::found::{Found, NotFound, find};
+use crate::found::{NotFound, Uri, find};
 use crate::json::pretty;
 use crate::limit::limit;
-use crate::route::{Prefix, hidden, routes};
+use crate::route::{Paths, Prefix, hidden, routes};
 use crate::yaml;
 
 /// Whom to trust where nothing else is said: the file of Debian, Ubuntu, Alpine and Envoy's images.
@@ -93,12 +93,17 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
     let json = found.as_ref().map_or(text, |found| found.json.as_bytes());
     let configuration = Configuration::read(json).map_err(Error::Config)?;
     let clusters = clusters(&configuration.sites()).map_err(Error::SharedName)?;
-    let routes = routes(&configuration, options.route_prefix.as_ref());
+    let uri = found.as_ref().and_then(|found| found.uri.as_ref());
+    let of_uri = || match uri? {
+        Uri::One(uri) => Paths::of_uri(uri),
+        Uri::Other => None,
+    };
+    let paths = options.route_prefix.clone().map(Paths::Below).or_else(of_uri);
+    let routes = routes(&configuration, paths.as_ref());
     let (limit, too_large) = limit(&configuration);
 
     let security = |wanted| clusters.iter().any(|cluster| cluster.security == wanted);
     let tokens = configuration.literal_tokens();
-    let has_uri = matches!(found, Some(Found { has_uri: true, .. }));
     let is_every = !configuration.has_routes();
     let warnings = [
         security(Security::Encrypted).then(|| {
@@ -119,7 +124,7 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
             .then(|| "`--ca` has no effect: no certificate is verified".to_owned()),
         (options.route_prefix.is_some() && !is_every)
             .then(|| "`--route-prefix` has no effect: the configuration lists `routes`".to_owned()),
-        (has_uri && is_every && options.route_prefix.is_none())
+        (uri.is_some() && is_every && paths.is_none())
             .then(|| "the `uri` around the configuration is not taken over: `--route-prefix` says which paths the action answers".to_owned()),
     ];
 

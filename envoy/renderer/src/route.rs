@@ -44,12 +44,6 @@ impl Prefix {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether it is that of all paths.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl FromStr for Prefix {
@@ -69,42 +63,81 @@ impl fmt::Display for InvalidPrefix {
 
 impl std::error::Error for InvalidPrefix {}
 
+/// The paths on a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// All below a prefix, and the prefix itself.
+    Below(Prefix),
+    /// One.
+    Only(String),
+}
+
+impl Paths {
+    /// The paths of an `uri` of `APISIX`, unless Envoy has no match of that kind.
+    ///
+    /// Source: APISIX's documentation, Router: an `uri` is one path, or ends with `*`; a `:name` stands for a segment.
+    pub fn of_uri(uri: &str) -> Option<Self> {
+        match uri.strip_suffix("/*") {
+            Some("") => Some(Self::Below(Prefix::default())),
+            prefix => Some(prefix.unwrap_or(uri)).filter(|path| !path.contains(['*', ':'])).and_then(|path| {
+                let below = path.parse().ok()?;
+                Some(if prefix.is_some() { Self::Below(below) } else { Self::Only(path.to_owned()) })
+            }),
+        }
+    }
+
+    /// Their common beginning.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Below(prefix) => prefix.as_str(),
+            Self::Only(path) => path,
+        }
+    }
+
+    /// Whether these are all paths.
+    pub fn is_all(&self) -> bool {
+        matches!(self, Self::Below(prefix) if prefix.as_str().is_empty())
+    }
+}
+
 /// A route that the filter serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Its name.
     pub name: String,
     /// The paths on it.
-    pub prefix: Prefix,
+    pub paths: Paths,
 }
 
 /// The routes, those with longer prefixes first: Envoy takes the first that matches.
 ///
-/// What the configuration says about paths is taken from it: a `path_prefix` of a route's own. Else the prefix is that
-/// which was given, or the name of the route.
-pub fn routes(configuration: &Configuration, given: Option<&Prefix>) -> Vec<Route> {
+/// What the configuration says about paths is taken from it: a `path_prefix` of a route's own. Else the paths are those
+/// which were given, or below the name of the route.
+pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route> {
     let mut routes: Vec<_> = configuration
         .sites()
         .into_iter()
         .map(|site| {
             let own = || path_prefix(configuration, site);
             match site.route {
-                Some(name) => Route { name: name.to_owned(), prefix: own().unwrap_or_else(|| named(name)) },
+                Some(name) => {
+                    Route { name: name.to_owned(), paths: Paths::Below(own().unwrap_or_else(|| named(name))) }
+                }
                 None => Route {
                     name: site.settings.action().name.to_string(),
-                    prefix: given.cloned().or_else(own).unwrap_or_default(),
+                    paths: given.cloned().unwrap_or_else(|| Paths::Below(own().unwrap_or_default())),
                 },
             }
         })
         .collect();
-    routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.as_str().len()));
+    routes.sort_by_key(|route| std::cmp::Reverse(route.paths.as_str().len()));
     routes
 }
 
 /// The names of two routes with the same prefix, of which the second gets no request.
 pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
     let mut seen = BTreeMap::new();
-    routes.iter().find_map(|Route { name, prefix }| Some((seen.insert(prefix.as_str(), name.as_str())?, name.as_str())))
+    routes.iter().find_map(|Route { name, paths }| Some((seen.insert(paths.as_str(), name.as_str())?, name.as_str())))
 }
 
 fn path_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
@@ -132,7 +165,7 @@ mod tests {
             r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a b"{attributes}}}"#
         );
         let configuration = Configuration::read(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-        let given = given.map(|prefix| prefix.parse().expect("a prefix"));
+        let given = given.map(|prefix| Paths::Below(prefix.parse().expect("a prefix")));
         routes(&configuration, given.as_ref())
     }
 
@@ -141,7 +174,7 @@ mod tests {
         let prefix = |attributes: &str, given| {
             let routes = shown(attributes, given);
             assert_eq!((routes.len(), routes[0].name.as_str()), (1, "a b"));
-            routes[0].prefix.as_str().to_owned()
+            routes[0].paths.as_str().to_owned()
         };
         assert_eq!(prefix("", None), "");
         assert_eq!(prefix("", Some("/")), "");
@@ -158,7 +191,7 @@ mod tests {
             r#", "parameters": "http", "path_prefix": "/", "routes": {"a": {}, "a/b": {}, "ü %": {}, "/": {},
                "c": {"path_prefix": "/orders"}, "d": {"path_prefix": "/orders", "parameters": "body"}}"#,
         );
-        let shown: Vec<_> = routes.iter().map(|route| format!("{} {}", route.name, route.prefix.as_str())).collect();
+        let shown: Vec<_> = routes.iter().map(|route| format!("{} {}", route.name, route.paths.as_str())).collect();
         assert_eq!(shown, ["ü % /%C3%BC%20%25", "c /orders", "/ /route", "a/b /a/b", "a /a", "d /d"]);
         assert_eq!(hidden(&routes), None);
     }
@@ -170,6 +203,30 @@ mod tests {
                "c": {"path_prefix": "/x"}}"#,
         );
         assert_eq!(hidden(&routes), Some(("a", "c")));
+    }
+
+    #[test]
+    fn an_uri_of_apisix_is_a_path_or_all_below_one() {
+        let below = |prefix: &str| Some(Paths::Below(Prefix(prefix.to_owned())));
+        let only = |path: &str| Some(Paths::Only(path.to_owned()));
+        let cases = [
+            ("/", only("/")),
+            ("/hello", only("/hello")),
+            ("/hello/", only("/hello/")),
+            ("/*", below("")),
+            ("/hello/*", below("/hello")),
+            ("/a/b/*", below("/a/b")),
+            ("/hello*", None),
+            ("/a/*/b", None),
+            ("/a/:id", None),
+            ("/a b", None),
+            ("hello", None),
+            ("*", None),
+            ("", None),
+        ];
+        for (uri, expected) in cases {
+            assert_eq!(Paths::of_uri(uri), expected, "{uri}");
+        }
     }
 
     #[test]

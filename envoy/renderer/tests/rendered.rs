@@ -209,11 +209,12 @@ fn what_the_operator_should_know_is_one_sentence() {
         (config(json!({})), &ca, Some("`--ca` has no effect")),
         (config(json!({ "routes": {} })), &prefix, Some("`--route-prefix` has no effect")),
         (
-            format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))),
+            format!(r#"{{"uri": "/x/:id", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))),
             &plain,
             Some("the `uri` around"),
         ),
-        (format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &prefix, None),
+        (format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &plain, None),
+        (format!(r#"{{"uri": "/x/:id", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &prefix, None),
         (
             config(json!({ "parameters": "http",
                            "routes": { "x": { "path_prefix": "/o" }, "y": { "path_prefix": "/o" } } })),
@@ -344,6 +345,21 @@ fn envoy_takes_every_output() {
 }
 
 #[test]
+fn the_uri_of_apisix_becomes_the_match_of_the_route() {
+    for (uri, expected) in [
+        ("/hello", json!({ "path": "/hello" })),
+        ("/hello/*", json!({ "path_separated_prefix": "/hello" })),
+        ("/*", json!({ "prefix": "/" })),
+        ("/hello/:id", json!({ "prefix": "/" })),
+    ] {
+        let text = format!(r#"{{"uri": "{uri}", "plugins": {{"openwhisk": {}}}}}"#, config(json!({})));
+        let printed = read(&rendered(&text, &Options::default()).yaml);
+        let found = at(&printed, [MANAGER, "/route_config/virtual_hosts/0/routes/0/match"]);
+        assert_eq!(found, expected, "{uri}");
+    }
+}
+
+#[test]
 fn a_buffer_filter_stands_right_behind_the_filter_if_it_is_to_hold_requests() {
     let names = |filters: &Value| -> Vec<String> {
         let filters = filters.as_array().expect("filters");
@@ -356,11 +372,17 @@ fn a_buffer_filter_stands_right_behind_the_filter_if_it_is_to_hold_requests() {
         let filters = at(&printed, [MANAGER, "/http_filters"]);
         assert_eq!(names(&filters), [&[ours], behind, &[router]].concat(), "{request_body}");
         let fragment = Options { form: Form::Fragment, ..Options::default() };
-        let printed = read(&rendered(&config(attributes), &fragment).yaml);
-        assert_eq!(names(&printed["http_filters"]), [&[ours], behind].concat(), "{request_body}");
+        let fragment_yaml = rendered(&config(attributes), &fragment).yaml;
+        assert_eq!(names(&read(&fragment_yaml)["http_filters"]), [&[ours], behind].concat(), "{request_body}");
         if !behind.is_empty() {
-            let limit = filters.pointer("/1/typed_config/max_request_bytes");
-            assert_eq!(limit, Some(&json!(2_162_688)), "the limit of the listener");
+            // On for this route, off for all others, with the limit of the listener.
+            let (all, one) = ("/1/typed_config/max_request_bytes", format!("/{buffer}/buffer/max_request_bytes"));
+            assert_eq!(filters.pointer("/1/disabled"), Some(&json!(true)));
+            assert_eq!(filters.pointer(all), Some(&json!(2_162_688)));
+            let route = at(&printed, [MANAGER, "/route_config/virtual_hosts/0/routes/0/typed_per_filter_config"]);
+            assert_eq!(route.pointer(&one), Some(&json!(2_162_688)));
+            let header = fragment_yaml.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
+            assert!(header.contains("BufferPerRoute") && header.contains("max_request_bytes: 2162688"), "{header}");
         }
     }
 }

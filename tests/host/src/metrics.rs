@@ -34,6 +34,10 @@ pub struct Metric {
 /// `proxy_define_metric`
 pub(crate) fn define(guest: &mut Guest<'_>, kind: u32, name: (u32, u32), id_at: u32) -> Result<Status, Crash> {
     let name = String::from_utf8_lossy(&guest.bytes(name.0, name.1)?).into_owned();
+    if !guest.worker().keeps_metrics {
+        // It would answer `Unimplemented`, where the SDK panics.
+        return Err(guest.crash(Rule::NoTrap, format!("defined the metric `{name}` where none is kept")));
+    }
     // Source: observed on wasm-nginx-module 0.7.0: metrics calls answer `Ok` and do nothing.
     if guest.personality() == Personality::Apisix {
         return Ok(Status::Ok);

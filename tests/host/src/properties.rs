@@ -44,11 +44,14 @@ fn of_apisix(guest: &mut Guest<'_>, path: &[u8], shown: &str) -> Result<Option<V
 
 /// Source: observed on Envoy 1.40.0; the attributes of Envoy's documentation that any request has.
 fn of_envoy(guest: &mut Guest<'_>, path: &[u8], shown: &str) -> Result<Option<Vec<u8>>, Crash> {
+    let keeps_metrics = guest.worker().keeps_metrics;
     let exchange = guest.exchange(&format!("read the property `{shown}`"))?;
     Ok(match path {
         b"request\0method" => Some(exchange.request.method.clone()),
         b"request\0path" => Some(exchange.request.path.clone()),
         b"request\0protocol" => Some(exchange.request.version.to_string().into_bytes()),
+        // Outbound is 2. Not on a proxy that only resembles Envoy.
+        b"xds\0listener_direction" if keeps_metrics => Some(0_u64.to_le_bytes().to_vec()),
         b"request\0id" => exchange.headers.get("x-request-id").map(<[u8]>::to_vec),
         _ => exchange.request.properties.get(path).cloned(),
     })

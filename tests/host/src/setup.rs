@@ -13,13 +13,14 @@ pub struct Setup {
     personality: Personality,
     environment: Vec<(String, String)>,
     upstreams: Upstreams,
+    keeps_metrics: bool,
 }
 
 impl Setup {
     /// A host with an empty environment, where every upstream is available.
     #[must_use]
     pub const fn new(personality: Personality) -> Self {
-        Self { personality, environment: Vec::new(), upstreams: Upstreams::Available }
+        Self { personality, environment: Vec::new(), upstreams: Upstreams::Available, keeps_metrics: true }
     }
 
     /// One more variable of the environment: on APISIX one that nginx passes on.
@@ -36,10 +37,18 @@ impl Setup {
         self
     }
 
+    /// A proxy that is like Envoy, but refuses all calls about metrics.
+    #[must_use]
+    pub const fn without_metrics(mut self) -> Self {
+        self.keeps_metrics = false;
+        self
+    }
+
     /// Loads and starts the filter.
     #[must_use]
     pub fn load(self, filter: &Filter) -> Host {
-        let worker = Worker::new(self.personality, self.environment, self.upstreams);
+        let mut worker = Worker::new(self.personality, self.environment, self.upstreams);
+        worker.keeps_metrics = self.keeps_metrics;
         Host::new(Vm::start(filter, worker))
     }
 }

@@ -89,6 +89,7 @@ pub(crate) struct Worker {
     /// What was written to the standard error stream.
     pub(crate) errors: String,
     pub(crate) metrics: Vec<Metric>,
+    pub(crate) keeps_metrics: bool,
     pub(crate) contexts: Contexts,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) moment: Moment,
@@ -108,6 +109,7 @@ impl Worker {
             log: Vec::new(),
             errors: String::new(),
             metrics: Vec::new(),
+            keeps_metrics: true,
             contexts: Contexts::default(),
             exchanges: Vec::new(),
             moment: Moment::of_plugin(Phase::Start),

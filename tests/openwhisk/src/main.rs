@@ -57,7 +57,14 @@ struct Options {
     listen: SocketAddr,
 
     /// The key of the namespace; the default is the published one of the standalone server
-    #[arg(long, value_name = "UUID:KEY", default_value = authentication::GUEST, hide_default_value = true)]
+    #[arg(
+        long,
+        env = "OPENWHISK_LOCAL_AUTH",
+        hide_env_values = true,
+        value_name = "UUID:KEY",
+        default_value = authentication::GUEST,
+        hide_default_value = true
+    )]
     auth: ApiKey,
 
     /// The namespace
