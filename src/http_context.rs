@@ -3,7 +3,6 @@
 //! Source: apache/openwhisk `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +36,9 @@ const OF_THE_CONNECTION: &[&str] = &[
     "content-length",
 ];
 
+/// As many bytes as the context of a request without a body usually has at most.
+const SIZE: usize = 1024;
+
 /// How a request becomes parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpContext {
@@ -62,18 +64,18 @@ impl HttpContext {
     /// too large for the memory there is.
     pub fn parameters(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>, Error> {
         let (path, query) = request.path_and_query();
-        let mut parameters = ObjectWriter::new();
-        parameters.text("__ow_method", &Text(&request.method().to_ascii_lowercase()))?;
+        let mut parameters = ObjectWriter::of_size(body.len().saturating_add(SIZE))?;
+        parameters.lossy("__ow_method", &request.method().to_ascii_lowercase())?;
         parameters.object("__ow_headers", self.headers(request))?;
-        parameters.text("__ow_path", &Text(self.path_within(path)))?;
-        parameters.text("__ow_query", &Text(query))?;
+        parameters.lossy("__ow_path", self.path_within(path))?;
+        parameters.lossy("__ow_query", query)?;
         add_form(&mut parameters, query)?;
         match MediaType::of(request.content_type()) {
             _ if body.is_empty() => {}
             MediaType::Form => add_form(&mut parameters, body)?,
             MediaType::Json => add_json(&mut parameters, body)?,
-            MediaType::Text => parameters.text("__ow_body", &Text(body))?,
-            MediaType::Binary => parameters.text("__ow_body", &Base64Display::new(body, &STANDARD))?,
+            MediaType::Text => parameters.lossy("__ow_body", body)?,
+            MediaType::Binary => parameters.shown("__ow_body", &Base64Display::new(body, &STANDARD))?,
         }
         Ok(parameters.finish()?)
     }
@@ -87,7 +89,7 @@ impl HttpContext {
     }
 
     /// The headers that the action sees: of those with the same name the last.
-    fn headers<'a>(&self, request: &'a Request) -> BTreeMap<&'a str, Text<'a>> {
+    fn headers<'a>(&self, request: &'a Request) -> BTreeMap<&'a str, &'a [u8]> {
         let mut headers = BTreeMap::new();
         for (name, value) in request.headers() {
             let name = match name.as_str() {
@@ -97,7 +99,7 @@ impl HttpContext {
             };
             let is_withheld = CREDENTIALS.contains(&name) && !self.forwarded.contains(&name);
             if !is_withheld && !OF_THE_CONNECTION.contains(&name) {
-                headers.insert(name, Text(value));
+                headers.insert(name, value.as_slice());
             }
         }
         headers
@@ -135,21 +137,6 @@ fn add_json(parameters: &mut ObjectWriter, body: &[u8]) -> Result<(), Error> {
 fn check(json: &str) -> Result<(), Error> {
     let read: Result<&RawValue, _> = serde_json::from_str(json);
     read.map(|_| ()).map_err(|reason| Error::MalformedBody { reason: reason.to_string() })
-}
-
-/// Bytes as text; what is not UTF-8 is replaced, as by `OpenWhisk`.
-struct Text<'a>(&'a [u8]);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            f.write_str(chunk.valid())?;
-            if !chunk.invalid().is_empty() {
-                f.write_char(char::REPLACEMENT_CHARACTER)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use http::HeaderValue;
-
 /// The header with the request id, in the spelling of HTTP/2.
 ///
 /// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
@@ -108,10 +106,12 @@ impl fmt::Debug for Request {
     }
 }
 
-/// The text of a value that a host can send.
+/// The text of a value that a host can send: visible ASCII, spaces and tabs.
+///
+/// Source: RFC 9110, section 5.5, `field-value` without `obs-text`.
 fn sendable(value: &[u8]) -> Option<&str> {
-    HeaderValue::from_bytes(value).ok()?;
-    std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
+    let is_sendable = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    std::str::from_utf8(value).ok().filter(|_| is_sendable)
 }
 
 #[cfg(test)]
@@ -132,6 +132,8 @@ mod tests {
             ("b3", b"0"),
             ("x-b3-traceid", b"1"),
             ("x-b3-spanid", b"\xff"),
+            ("x-b3-flags", b"1\n"),
+            ("x-b3-sampled", b"1\x7f"),
             ("x-request-id", b"42"),
             ("content-length", b"7"),
             ("content-type", b"text/html"),
