@@ -39,6 +39,20 @@ fn the_imports_are_those_of_the_golden_list() {
     assert_eq!(imports, golden, "tests/imports.txt lists what hosts are known to have");
 }
 
+/// Envoy calls each callback that is exported, for each request.
+#[test]
+fn the_exports_are_those_that_are_needed() {
+    let wasm = filter();
+    let mut exports = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        if let Payload::ExportSection(section) = payload.expect("the filter parses") {
+            exports.extend(section.into_iter().map(|export| export.expect("the filter parses").name.to_owned()));
+        }
+    }
+    let needed: BTreeSet<String> = include_str!("../envoy/trim/exports.txt").lines().map(str::to_owned).collect();
+    assert_eq!(exports, needed, "envoy/trim/exports.txt lists what stays");
+}
+
 #[test]
 fn the_filter_needs_no_newer_feature_of_wasm_than_the_oldest_host_has() {
     Validator::new_with_features(FEATURES)
@@ -65,6 +79,8 @@ fn another_folder_gives_the_same_file() {
     if let Some(home) = std::env::var_os("CARGO_HOME") {
         make.env("CARGO_HOME", home);
     }
+    // What trims it is the same for both, and long to build.
+    make.env("TRIM", root.join("target/release/trim"));
     let built = make.arg("filter").current_dir(&copy).output().expect("make runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let other = fs::read(copy.join(FILTER)).expect("it is built");

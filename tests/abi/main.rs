@@ -7,6 +7,7 @@
 )]
 
 mod apisix;
+mod cost;
 mod metrics;
 mod requests;
 mod routes;
@@ -59,7 +60,7 @@ fn main() {
         }
     }
     let own = apisix::all().map(|test| ("apisix", test)).chain(routes::all().map(|test| ("envoy::routes", test)));
-    let own = own.chain(metrics::all().map(|test| ("metrics", test)));
+    let own = own.chain(metrics::all().map(|test| ("metrics", test))).chain(cost::all().map(|test| ("cost", test)));
     trials.extend(own.map(|(group, (name, test))| {
         Trial::test(format!("{group}::{name}"), move || {
             test();

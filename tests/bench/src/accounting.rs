@@ -1,0 +1,43 @@
+//! What a process has used, as Linux tells it.
+
+use std::fs;
+use std::time::Duration;
+
+/// The time that all threads of a process have run on a processor.
+///
+/// The scheduler counts it in nanoseconds; `utime` and `stime` would be in hundredths of a second.
+/// Source: Linux `Documentation/scheduler/sched-stats.rst`, `/proc/<pid>/schedstat`.
+pub fn processor_time(process: u32) -> Result<Duration, String> {
+    let folder = format!("/proc/{process}/task");
+    let failed = |error| format!("{folder}: {error}");
+    let mut all = Duration::ZERO;
+    for thread in fs::read_dir(&folder).map_err(failed)? {
+        let path = thread.map_err(failed)?.path().join("schedstat");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let time = text.split(' ').next().and_then(|number| number.parse().ok());
+        all += Duration::from_nanos(time.ok_or_else(|| format!("{}: {text:?}", path.display()))?);
+    }
+    Ok(all)
+}
+
+/// The resident memory of a process, in bytes.
+pub fn resident(process: u32) -> Result<u64, String> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    size.map(|size| size << 10).ok_or_else(|| format!("{path}: no VmRSS"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_time_and_memory() {
+        let before = processor_time(std::process::id()).expect("Linux");
+        let sum = (0..10_000_000_u64).fold(0, |sum: u64, number| std::hint::black_box(sum ^ number));
+        assert!(processor_time(std::process::id()).expect("Linux") > before, "{sum}");
+        assert!(resident(std::process::id()).expect("Linux") > 100_000);
+    }
+}
