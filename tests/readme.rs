@@ -9,6 +9,7 @@
     reason = "test code stops at the first surprise"
 )]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use http::StatusCode;
@@ -311,6 +312,35 @@ fn the_access_log_is_that_of_the_reference_configuration() {
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
     let documented: Value = serde_saphyr::from_str(&blocks("yml")[0]).expect("YAML");
     assert_eq!(reference.pointer(manager), Some(&documented["access_log"]));
+}
+
+/// The numbers come from one run, whose report lies beside its charts.
+#[test]
+fn the_table_of_costs_is_that_of_the_report() {
+    let report: Value = serde_json::from_str(include_str!("bench/charts/report.json")).expect("JSON");
+    let measured = report["ratios"].as_array().expect("rows");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let ratio = |row: &Value, of: &str| match &row[of] {
+        Value::Null => "–".to_owned(),
+        of => format!("{:.2} ({:.2}–{:.2})", number(&of["median"]), number(&of["min"]), number(&of["max"])),
+    };
+    let rows = table("workload");
+    for row in &rows {
+        let find = |who: &str| measured.iter().find(|found| found["workload"] == row[0] && found["contestant"] == who);
+        let cost =
+            |who: &str| find(who).map_or("–".to_owned(), |found| format!("{:.0}", number(&found["cpu"]["median"])));
+        let filter = ["filter", "filter-http"].into_iter().find(|who| find(who).is_some()).expect("the filter");
+        let ours = find(filter).expect("the filter");
+        let of = ["to_native", "to_lua_bare", "to_lua_shaping"].map(|of| ratio(ours, of));
+        let costs = ["native", "lua-bare", "lua-shaping", filter].map(cost);
+        assert_eq!(row[1..], [&costs[..], &of].concat(), "{}", row[0]);
+    }
+    let workloads: BTreeSet<_> = measured.iter().map(|row| row["workload"].as_str().expect("a name")).collect();
+    assert_eq!(rows.len(), workloads.len(), "a workload is missing");
+    let machine = &report["machine"];
+    for fact in ["processor", "kernel", "envoy"] {
+        assert!(README.contains(machine[fact].as_str().expect("a text")), "{fact}");
+    }
 }
 
 #[test]
