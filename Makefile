@@ -38,7 +38,7 @@ build: filter ## Build the filter (target/wasm32-wasip1/release), the local Open
 # TRIM=/path/to/trim uses one that is built already.
 filter: toolchain # The same sources and toolchain give the same file, wherever they are.
 	$(build_filter)
-	@test -x "$(TRIM)" || $(build_native) --quiet -p trim
+	@$(if $(TRIM),,$(build_native) --quiet -p trim)
 	@$(if $(TRIM),"$(TRIM)",target/release/trim) $(wasm)
 	@sha256sum $(wasm) 2>/dev/null || shasum -a 256 $(wasm)
 

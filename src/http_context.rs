@@ -64,13 +64,18 @@ impl HttpContext {
     /// too large for the memory there is.
     pub fn parameters(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>, Error> {
         let (path, query) = request.path_and_query();
-        let mut parameters = ObjectWriter::of_size(body.len().saturating_add(SIZE))?;
+        let media_type = MediaType::of(request.content_type());
+        let size = match media_type {
+            MediaType::Binary => base64::encoded_len(body.len(), true).unwrap_or(usize::MAX),
+            MediaType::Form | MediaType::Json | MediaType::Text => body.len(),
+        };
+        let mut parameters = ObjectWriter::of_size(size.saturating_add(SIZE))?;
         parameters.lossy("__ow_method", &request.method().to_ascii_lowercase())?;
         parameters.object("__ow_headers", self.headers(request))?;
         parameters.lossy("__ow_path", self.path_within(path))?;
         parameters.lossy("__ow_query", query)?;
         add_form(&mut parameters, query)?;
-        match MediaType::of(request.content_type()) {
+        match media_type {
             _ if body.is_empty() => {}
             MediaType::Form => add_form(&mut parameters, body)?,
             MediaType::Json => add_json(&mut parameters, body)?,

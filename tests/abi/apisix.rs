@@ -15,6 +15,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
         ("a_wrong_configuration_is_told_and_tried_again", misconfigured),
         ("a_client_that_went_away_harms_nobody", disconnect),
         ("routes_are_refused_at_each_request", routes),
+        ("no_request_leaves_an_error_in_the_log", quiet),
         ("the_whole_request_reaches_the_action_as_far_as_the_host_shows_it", whole_request),
     ]
     .into_iter()
@@ -125,4 +126,12 @@ fn whole_request() {
         let headers = parameters["__ow_headers"].as_object().expect("an object");
         assert_eq!(headers.len(), expected, "{headers:?}");
     }
+}
+
+fn quiet() {
+    let mut host = apisix("");
+    let id = host.send(Request::new("GET", "/hello"));
+    host.answer(id, Answer::new(200).header("content-type", "application/json").body("{}"));
+    assert_eq!(host.reply(id).status, 200);
+    assert!(host.log().is_empty(), "{:?}", host.log());
 }

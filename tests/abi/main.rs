@@ -2,6 +2,7 @@
 #![allow(
     clippy::panic,
     clippy::expect_used,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "test code stops at the first surprise"
 )]

@@ -30,7 +30,7 @@ pub struct Memory {
     pub idle: u64,
     /// Resident memory after plain requests, in bytes.
     pub loaded: u64,
-    /// Virtual machines, one for each worker and one that the others are cloned from.
+    /// Virtual machines: one for each worker, and two more (seen; one of them is what the others are cloned from).
     pub machines: u64,
 }
 

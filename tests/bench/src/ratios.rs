@@ -17,7 +17,7 @@ pub fn groups() -> Vec<(Vec<Entry>, usize)> {
     use Contestant::{Filter, FilterBefore, FilterDefaultPool, FilterHttp, LuaBare, LuaShaping, Native};
     let mut groups = vec![
         (Entry::all(&[Native, LuaBare, LuaShaping, Filter, FilterDefaultPool], &Workload::plain()), CONNECTIONS),
-        (Entry::all(&[Native, LuaShaping, Filter], &Workload::shaped()), CONNECTIONS),
+        (Entry::all(&[Native, LuaBare, LuaShaping, Filter], &Workload::shaped()), CONNECTIONS),
         (Entry::all(&[Native, LuaBare, FilterHttp], &Workload::http()), CONNECTIONS),
     ];
     groups.extend(BODIES.iter().map(|&(size, connections)| {

@@ -8,6 +8,7 @@ use crate::calls::Pending;
 use crate::crash::Rule;
 use crate::exchange::{Exchange, Stage};
 use crate::headers::Headers;
+use crate::log::{Level, Line};
 use crate::memory::size;
 use crate::personality::Personality;
 use crate::replies::Reply;
@@ -54,7 +55,7 @@ fn start_plugin(vm: &mut Vm) -> Option<u32> {
     vm.run("proxy_on_context_create", Moment::of_plugin(Phase::Start), &[root, 0]);
     let arguments = [root, size(&vm.worker().configuration)];
     if vm.run("proxy_on_configure", Moment::of_plugin(Phase::Configure), &arguments) == Some(0) {
-        vm.run("proxy_on_done", Moment::of_plugin(Phase::End), &[root]);
+        done(vm, Moment::of_plugin(Phase::End), root);
         vm.run("proxy_on_delete", Moment::of_plugin(Phase::End), &[root]);
         return None;
     }
@@ -162,7 +163,19 @@ pub(crate) fn end(vm: &mut Vm, id: usize) {
         return;
     }
     let (context, moment) = (vm.exchange(id).context, Moment::apart_from(id, Phase::End));
-    vm.run("proxy_on_done", moment, &[context]);
+    done(vm, moment, context);
     vm.run("proxy_on_delete", moment, &[context]);
     vm.worker_mut().contexts.free(context);
+}
+
+/// Asks whether a context is done, and complains if it is not, or if nobody answers.
+///
+/// Source: api7/wasm-nginx-module `ngx_http_wasm_module.c`, `ngx_http_wasm_cleanup`, and `wasmtime.c`: to call a function
+/// that is not exported gives 0.
+fn done(vm: &mut Vm, moment: Moment, context: u32) {
+    let answer = vm.run("proxy_on_done", moment, &[context]);
+    if answer.is_none_or(|answer| answer.cast_signed() <= 0) {
+        let text = format!("failed to mark context {context} as done");
+        vm.worker_mut().log.push(Line { level: Level::Error, text });
+    }
 }

@@ -84,8 +84,25 @@ fn apisix_tells_every_failure_by_no_headers() {
 }
 
 #[test]
+fn apisix_complains_of_each_context_that_is_not_done() {
+    for (callbacks, complains) in [
+        (vec![], true),
+        (vec![("on_done", &[Do::Return(0)][..])], true),
+        (vec![("on_done", &[Do::Return(1)][..])], false),
+    ] {
+        let replies = [reply(200, &[], "x"), CONTINUE];
+        let all = [vec![(HEADERS, &replies[..])], callbacks].concat();
+        let mut apisix = host(Apisix, &filter(&all));
+        apisix.send(Request::new("GET", "/"));
+        let said = lines(&apisix).iter().any(|line| line.starts_with("failed to mark context"));
+        assert_eq!(said, complains, "{all:?}");
+    }
+}
+
+#[test]
 fn apisix_answers_itself_while_the_configuration_is_refused() {
-    let mut host = Setup::new(Apisix).load(&filter(&[("on_configure", &[log("no"), Do::Return(0)])]));
+    let callbacks = [("on_configure", &[log("no"), Do::Return(0)][..]), ("on_done", &[Do::Return(1)])];
+    let mut host = Setup::new(Apisix).load(&filter(&callbacks));
     host.configure("{}").expect("it is not looked at yet");
     for count in 1..3 {
         let id = host.send(Request::new("GET", "/"));
@@ -233,7 +250,11 @@ fn a_reply_to_head_has_no_body() {
 
 #[test]
 fn a_client_that_goes_away_cancels_the_call_on_envoy_only() {
-    let callbacks = [(HEADERS, &[call(), PAUSE][..]), (ANSWERED, &[log("answered"), reply(200, &[], "x")])];
+    let callbacks = [
+        (HEADERS, &[call(), PAUSE][..]),
+        (ANSWERED, &[log("answered"), reply(200, &[], "x")]),
+        ("on_done", &[Do::Return(1)]),
+    ];
     let mut envoy = host(Envoy, &filter(&callbacks));
     let id = envoy.send(Request::new("GET", "/"));
     envoy.disconnect(id);
