@@ -31,13 +31,24 @@ pub fn resident(process: u32) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::thread;
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
-    fn this_process_uses_time_and_memory() {
-        let before = processor_time(std::process::id()).expect("Linux");
-        let sum = (0..10_000_000_u64).fold(0, |sum: u64, number| std::hint::black_box(sum ^ number));
-        assert!(processor_time(std::process::id()).expect("Linux") > before, "{sum}");
-        assert!(resident(std::process::id()).expect("Linux") > 100_000);
+    fn a_process_uses_time_and_memory() {
+        // One thread that does not end: a sum over threads that come and go is none.
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("sh runs");
+        let started = Instant::now();
+        while processor_time(busy.id()).is_ok_and(|time| time < Duration::from_millis(20)) {
+            assert!(started.elapsed() < Duration::from_secs(60), "it never runs");
+            thread::yield_now();
+        }
+        let (time, memory) = (processor_time(busy.id()), resident(busy.id()));
+        busy.kill().and_then(|()| busy.wait()).expect("it is killed");
+        assert!(time.expect("Linux") < started.elapsed() + Duration::from_secs(1));
+        assert!(memory.expect("Linux") > 100_000);
     }
 }
