@@ -44,7 +44,7 @@ ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 
 
 class Failure(Exception):
-    """What keeps the demo from running, as one sentence for the user."""
+    """What keeps an Envoy from running, as one sentence for the user."""
 
 
 def number(name, default):
@@ -57,18 +57,18 @@ def number(name, default):
 
 def port(name, default):
     """A port from the environment, free to listen on."""
-    text = number(name, default)
+    free = number(name, default)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", text))
+            probe.bind(("127.0.0.1", free))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 why = "is in use: stop what listens there, or choose another one"
             else:
                 why = f"cannot be used ({error.strerror}): choose another one"
-            raise Failure(f"port {text} {why} with {name}=") from None
-    return text
+            raise Failure(f"port {free} {why} with {name}=") from None
+    return free
 
 
 def address(openwhisk):
@@ -98,11 +98,9 @@ def wait_until_open(address, child, name):
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise Failure(f"{name} ended with {child.returncode}, see above")
-        try:
-            socket.create_connection(address, timeout=1).close()
+        if listens(address):
             return
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise Failure(f"{name} does not listen on {address[0]}:{address[1]} after {PATIENCE} s")
 
 
@@ -229,6 +227,7 @@ def key_of(site, default):
 
 
 def listens(address):
+    """Whether something listens there."""
     try:
         socket.create_connection(address, timeout=1).close()
         return True

@@ -62,8 +62,8 @@ impl Shared {
     fn keeps_metrics(&self) -> bool {
         *self.keeps_metrics.get_or_init(|| {
             // Source: Envoy's attributes; no other host has one of this name.
-            let direction = hostcalls::get_property(vec!["xds", "listener_direction"]);
-            self.proxy() == Proxy::Envoy && matches!(direction, Ok(Some(_)))
+            let direction = || hostcalls::get_property(vec!["xds", "listener_direction"]);
+            self.proxy() == Proxy::Envoy && matches!(direction(), Ok(Some(_)))
         })
     }
 }

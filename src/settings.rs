@@ -216,7 +216,7 @@ impl Settings {
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
         let attributes = match proxy {
             // Two are settings of the cluster there, which the documentation says where it matters.
-            Proxy::Envoy => [None, None, None, None],
+            Proxy::Envoy => [None; 4],
             Proxy::Apisix => [
                 (!self.ssl_verify).then_some(
                     "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",

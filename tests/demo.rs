@@ -156,12 +156,23 @@ impl Drop for Config {
 
 /// What `make run CONFIG=…` says, and the answers to these paths, before Ctrl-C ends it.
 fn serve(port: u16, environment: &[(&str, String)], paths: &[&str]) -> (String, Vec<String>) {
+    serve_while(port, environment, paths, || {})
+}
+
+/// The same, with something to do while it still runs.
+fn serve_while(
+    port: u16,
+    environment: &[(&str, String)],
+    paths: &[&str],
+    look: impl FnOnce(),
+) -> (String, Vec<String>) {
     let mut demo = demo(environment).env("PORT", port.to_string()).spawn().expect("python3 runs");
     let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
     let get =
         |path: &&str| exchange(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
     let answers = paths.iter().map(get).collect();
+    look();
     let ended = end(demo, "INT");
     assert!(ended.status.success(), "{said:?}: {}", String::from_utf8_lossy(&ended.stderr));
     (said.join("\n"), answers)
@@ -213,16 +224,15 @@ fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
         ),
     );
     let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
-    let mut demo = demo(&environment).env("PORT", port.to_string()).spawn().expect("python3 runs");
-    let mut lines = BufReader::new(demo.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
-    let answer = exchange(port, "GET /own/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let arguments = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps runs");
-    let ended = end(demo, "INT");
-    assert!(answer.ends_with(r#"{"ready":true}"#), "{answer}: {said:?}");
-    assert!(said.iter().any(|line| line.ends_with("/own")), "{said:?}");
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    assert!(!String::from_utf8_lossy(&arguments.stdout).contains(&key), "everybody can read the key");
+    let mut arguments = Vec::new();
+    let (said, answers) = serve_while(port, &environment, &["/own/x"], || {
+        arguments = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps runs").stdout;
+    });
+    assert!(answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}: {said}");
+    assert!(said.lines().any(|line| line.ends_with("/own")), "{said}");
+    let arguments = String::from_utf8_lossy(&arguments);
+    assert!(arguments.contains("openwhisk-local"), "ps does not show what runs: {arguments}");
+    assert!(!arguments.contains(&key), "everybody can read the key");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Removes from the built filter the callbacks that it does not need, and all code that only they reach.
 //!
 //! The SDK exports a callback for everything that a host may tell, and Envoy calls each that is there: of 8 for a request
-//! 3 would do nothing and are not missed. `exports.txt` lists what stays; among it `proxy_on_done`, without which the wasm runtime of APISIX
-//! logs an error for each request. Run by `make filter`.
+//! 3 would do nothing and are not missed. `exports.txt` lists what stays; among it `proxy_on_done`, without which the wasm
+//! runtime of APISIX logs an error for each request. Run by `make filter`.
 //!
 //! Source: api7/wasm-nginx-module `ngx_http_wasm_module.c`, `ngx_http_wasm_cleanup`.
 #![allow(clippy::print_stderr, reason = "a command line program speaks to its user through it")]
