@@ -71,7 +71,18 @@ pub struct Action {
     pub name: Name,
 }
 
+/// The name that stands for no package where an address must have one.
+///
+/// Source: apache/openwhisk `docs/webactions.md`.
+const NO_PACKAGE: &str = "default";
+
 impl Action {
+    /// The action with these names. The package `default` is none.
+    #[must_use]
+    pub fn new(namespace: Name, package: Option<Name>, name: Name) -> Self {
+        Self { namespace, package: package.filter(|package| package.0 != NO_PACKAGE), name }
+    }
+
     /// The action's path in the REST API, percent-encoded, starting with `/api/v1`.
     ///
     /// Source: apache/openwhisk `docs/rest_api.md`.
@@ -134,12 +145,14 @@ mod tests {
     fn the_api_path_is_percent_encoded() {
         let cases = [
             ("_", None, "hello", "/api/v1/namespaces/_/actions/hello", "_/hello"),
+            ("guest", Some("default"), "default", "/api/v1/namespaces/guest/actions/default", "guest/default"),
+            ("guest", Some("Default"), "a", "/api/v1/namespaces/guest/actions/Default/a", "guest/Default/a"),
             ("guest", Some("pkg"), "a b", "/api/v1/namespaces/guest/actions/pkg/a%20b", "guest/pkg/a b"),
             ("a@b.c", Some("x&y"), "z-1", "/api/v1/namespaces/a%40b.c/actions/x%26y/z-1", "a@b.c/x&y/z-1"),
         ];
         for (namespace, package, name, path, shown) in cases {
             let parse = |text| Name::parse(text).expect(text);
-            let action = Action { namespace: parse(namespace), package: package.map(parse), name: parse(name) };
+            let action = Action::new(parse(namespace), package.map(parse), parse(name));
             assert_eq!(action.api_path(), path, "{shown}");
             assert_eq!(action.to_string(), shown);
         }

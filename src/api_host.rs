@@ -42,45 +42,58 @@ pub struct ApiHost {
     path_prefix: String,
 }
 
-/// The text is not the address of an API.
+/// Why a text is not the address of an API. `Display` says what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidApiHost;
+pub enum InvalidApiHost {
+    /// It is no address.
+    NoAddress,
+    /// It has the path of the API, which the filter adds.
+    WithApiPath,
+}
+
+/// The path of the API.
+///
+/// Source: apache/openwhisk `docs/rest_api.md`.
+const API_PATH: &str = "/api/v1";
 
 impl ApiHost {
     /// Reads an address such as `https://openwhisk.example:8443/prefix`.
     ///
     /// # Errors
     /// [`InvalidApiHost`] if the scheme is another one or missing, the host is not a DNS name or
-    /// an IP address, the port is not 1 to 65535, or there is user info, a query or a fragment.
+    /// an IP address, the port is not 1 to 65535, or there is user info, a query, a fragment or the path of the API.
     pub fn parse(text: &str) -> Result<Self, InvalidApiHost> {
         // http::Uri drops a fragment without a word.
         if text.contains('#') {
-            return Err(InvalidApiHost);
+            return Err(InvalidApiHost::NoAddress);
         }
-        let uri: Uri = text.parse().map_err(|_| InvalidApiHost)?;
+        let uri: Uri = text.parse().map_err(|_| InvalidApiHost::NoAddress)?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
             Some("https") => Scheme::Https,
-            _ => return Err(InvalidApiHost),
+            _ => return Err(InvalidApiHost::NoAddress),
         };
-        let authority = uri.authority().ok_or(InvalidApiHost)?;
+        let authority = uri.authority().ok_or(InvalidApiHost::NoAddress)?;
         let host = authority.host();
         if !is_host(host) || uri.query().is_some() {
-            return Err(InvalidApiHost);
+            return Err(InvalidApiHost::NoAddress);
         }
         // Whatever else the authority holds (user info, a port that is none) shows in the rest.
         let port = match authority.as_str().strip_prefix(host) {
             Some("") => None,
             Some(_) => match authority.port_u16() {
                 Some(port) if port > 0 => Some(port),
-                _ => return Err(InvalidApiHost),
+                _ => return Err(InvalidApiHost::NoAddress),
             },
-            None => return Err(InvalidApiHost),
+            None => return Err(InvalidApiHost::NoAddress),
         };
         if !is_path(uri.path()) {
-            return Err(InvalidApiHost);
+            return Err(InvalidApiHost::NoAddress);
         }
         let path_prefix = uri.path().trim_end_matches('/').to_owned();
+        if path_prefix.ends_with(API_PATH) || path_prefix.contains(&format!("{API_PATH}/namespaces")) {
+            return Err(InvalidApiHost::WithApiPath);
+        }
         let host_and_port = format!("{host}:{}", port.unwrap_or(scheme.default_port())).into();
         let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Ok(Self { scheme, authority, host_and_port, path_prefix })
@@ -135,9 +148,12 @@ fn is_path(text: &str) -> bool {
 
 impl fmt::Display for InvalidApiHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "`http://` or `https://`, a host, and perhaps a port and a path, without user info, query or fragment",
-        )
+        match self {
+            Self::NoAddress => f.write_str(
+                "`http://` or `https://`, a host, and perhaps a port and a path, without user info, query or fragment",
+            ),
+            Self::WithApiPath => write!(f, "an address without `{API_PATH}` and what follows, which the filter adds"),
+        }
     }
 }
 
@@ -209,7 +225,24 @@ mod tests {
             &long_host,
         ];
         for text in cases {
-            assert_eq!(ApiHost::parse(text), Err(InvalidApiHost), "{text:?}");
+            assert_eq!(ApiHost::parse(text), Err(InvalidApiHost::NoAddress), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_the_api_is_added_and_not_given() {
+        let cases = [
+            ("http://ow/api/v1", false),
+            ("http://ow/api/v1/", false),
+            ("http://ow/x/api/v1//", false),
+            ("http://ow/api/v1/namespaces/_/actions/hello", false),
+            ("http://ow/api", true),
+            ("http://ow/api/v1/openwhisk", true),
+            ("http://ow/api/v10", true),
+        ];
+        for (text, expected) in cases {
+            let result = ApiHost::parse(text).map(|_| ());
+            assert_eq!(result, if expected { Ok(()) } else { Err(InvalidApiHost::WithApiPath) }, "{text:?}");
         }
     }
 }

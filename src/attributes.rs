@@ -136,26 +136,26 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Reads one attribute that is a text. A wrong one becomes a mistake, which does not quote a text with the character
-    /// `secret`.
-    pub fn read_quiet<T>(
+    /// Reads one attribute that is a text; `read` gives its value or says what was expected. A wrong one becomes a mistake,
+    /// which does not quote a text with the character `secret`.
+    pub fn read_quiet<T, E: fmt::Display>(
         &mut self,
         attribute: &str,
         expected: &dyn fmt::Display,
         secret: char,
-        read: impl FnOnce(&str) -> Option<T>,
+        read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Setting<T> {
         let json = match self.take_given(attribute) {
             Ok(json) => json,
             Err(setting) => return setting,
         };
-        let text = text(json);
-        match text.as_deref().and_then(read) {
-            Some(value) => Setting::Given(value),
-            None if text.is_some_and(|text| text.contains(secret)) => {
-                self.wrong(attribute, format!("a string with `{secret}`"), expected)
+        let Some(text) = text(json) else { return self.wrong(attribute, quoted(json), expected) };
+        match read(&text) {
+            Ok(value) => Setting::Given(value),
+            Err(expected) if text.contains(secret) => {
+                self.wrong(attribute, format!("a string with `{secret}`"), &expected)
             }
-            None => self.wrong(attribute, quoted(json), expected),
+            Err(expected) => self.wrong(attribute, quoted(json), &expected),
         }
     }
 

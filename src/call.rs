@@ -30,6 +30,7 @@ pub struct CallTemplate {
     service_token: Rc<ServiceToken>,
     upstream: Rc<str>,
     retries: Option<String>,
+    keepalive: bool,
     deadline: Duration,
 }
 
@@ -39,7 +40,6 @@ pub struct Call {
     template: Rc<CallTemplate>,
     proxy: Proxy,
     forwarded: Vec<(String, String)>,
-    close: bool,
     body: Vec<u8>,
 }
 
@@ -64,6 +64,7 @@ impl CallTemplate {
             service_token: Rc::clone(settings.service_token()),
             upstream: Rc::clone(settings.upstream()),
             retries: (settings.retries() > 0).then(|| settings.retries().to_string()),
+            keepalive: settings.keepalive(),
             deadline: settings.deadline(),
         }
     }
@@ -72,16 +73,16 @@ impl CallTemplate {
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.forwarded.iter().map(|(name, _)| name).collect();
-        let Self { template, close, body, .. } = self;
-        write!(f, "Call({template:?}, forwarded: {names:?}, close: {close}, body: {} bytes)", body.len())
+        let Self { template, body, .. } = self;
+        write!(f, "Call({template:?}, forwarded: {names:?}, body: {} bytes)", body.len())
     }
 }
 
 impl Call {
-    /// The call for a request: `close` asks for the connection to be closed afterwards.
+    /// The call for a request.
     #[must_use]
-    pub fn new(template: Rc<CallTemplate>, proxy: Proxy, request: Request, close: bool, body: Vec<u8>) -> Self {
-        Self { template, proxy, forwarded: request.into_forwarded(), close, body }
+    pub fn new(template: Rc<CallTemplate>, proxy: Proxy, request: Request, body: Vec<u8>) -> Self {
+        Self { template, proxy, forwarded: request.into_forwarded(), body }
     }
 
     /// The host's name for where the call goes.
@@ -107,12 +108,13 @@ impl Call {
             ("authorization", template.service_token.basic()),
         ]);
         headers.extend(self.forwarded.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        if self.close {
-            headers.push(("connection", "close"));
-        }
-        // Only Envoy understands these.
-        if let (Proxy::Envoy, Some(retries)) = (self.proxy, &template.retries) {
-            headers.extend([("x-envoy-retry-on", RETRY_ON), ("x-envoy-max-retries", retries)]);
+        match (self.proxy, &template.retries) {
+            // Connections are the cluster's there: this header would go out in HTTP/2, too, and break the connection.
+            (Proxy::Envoy, Some(retries)) => {
+                headers.extend([("x-envoy-retry-on", RETRY_ON), ("x-envoy-max-retries", retries)]);
+            }
+            (Proxy::Apisix, _) if !template.keepalive => headers.push(("connection", "close")),
+            (Proxy::Envoy, None) | (Proxy::Apisix, _) => {}
         }
         headers
     }
@@ -135,18 +137,18 @@ mod tests {
     use super::*;
     use crate::settings::tests::settings;
 
-    fn call(attributes: &str, proxy: Proxy, close: bool) -> Call {
+    fn call(attributes: &str, proxy: Proxy) -> Call {
         let attributes = format!(
             r#", "api_host": "https://ow:8443/x/", "service_token": "alice:wonderland", "namespace": "_",
                  "action": "hello world"{attributes}"#
         );
         let request = Request::from_headers(vec![("x-request-id".to_owned(), b"42".to_vec())]);
-        Call::new(Rc::new(CallTemplate::new(&settings(&attributes))), proxy, request, close, b"{}".to_vec())
+        Call::new(Rc::new(CallTemplate::new(&settings(&attributes))), proxy, request, b"{}".to_vec())
     }
 
     #[test]
     fn a_call_is_complete() {
-        let call = call(r#", "timeout": 1000, "upstream": "openwhisk""#, Proxy::Envoy, true);
+        let call = call(r#", "timeout": 1000, "upstream": "openwhisk""#, Proxy::Envoy);
         assert_eq!(call.upstream(), "openwhisk");
         assert_eq!(call.deadline(), Duration::from_secs(1));
         assert_eq!(call.body(), b"{}");
@@ -162,7 +164,6 @@ mod tests {
                 ("user-agent", concat!("openwhisk-filter/", env!("CARGO_PKG_VERSION"))),
                 ("authorization", "Basic YWxpY2U6d29uZGVybGFuZA=="),
                 ("x-request-id", "42"),
-                ("connection", "close"),
             ]
         );
     }
@@ -179,11 +180,10 @@ mod tests {
             (r#""result": false"#, "GET", ""),
         ];
         for (attributes, method, query) in cases {
-            let call = call(&format!(", {attributes}"), Proxy::Envoy, false);
+            let call = call(&format!(", {attributes}"), Proxy::Envoy);
             let headers = call.headers();
             assert_eq!(headers[0], (":method", method), "{attributes}");
             assert_eq!(headers[1], (":path", format!("{address}{query}").as_str()), "{attributes}");
-            assert!(!headers.contains(&("connection", "close")), "{attributes}");
         }
     }
 
@@ -199,9 +199,9 @@ mod tests {
             (format!(r#"{accept}, "mode": "async""#), 10),
             (format!(r#"{accept}, "mode": "metadata""#), 10),
         ] {
-            assert_eq!(call(&attributes, Proxy::Envoy, false).deadline().as_millis(), expected, "{attributes}");
+            assert_eq!(call(&attributes, Proxy::Envoy).deadline().as_millis(), expected, "{attributes}");
         }
-        assert!(call(accept, Proxy::Envoy, false).headers()[1].1.ends_with("&timeout=10"), "OpenWhisk waits no longer");
+        assert!(call(accept, Proxy::Envoy).headers()[1].1.ends_with("&timeout=10"), "OpenWhisk waits no longer");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             (r#", "retries": 3"#, Proxy::Envoy, Some("3")),
             (r#", "retries": 3"#, Proxy::Apisix, None),
         ] {
-            let call = call(attributes, proxy, false);
+            let call = call(attributes, proxy);
             let headers = call.headers();
             let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
             assert_eq!(value("x-envoy-max-retries"), expected, "{attributes} on {proxy:?}");
@@ -221,8 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn only_apisix_is_asked_to_close_the_connection() {
+        for (attributes, proxy, expected) in [
+            ("", Proxy::Apisix, false),
+            (r#", "keepalive": false"#, Proxy::Apisix, true),
+            (r#", "keepalive": false"#, Proxy::Envoy, false),
+            (r#", "keepalive": false, "retries": 1"#, Proxy::Envoy, false),
+            (r#", "keepalive": false, "retries": 1"#, Proxy::Apisix, true),
+        ] {
+            let call = call(attributes, proxy);
+            let connection: Vec<_> = call.headers().into_iter().filter(|(name, _)| *name == "connection").collect();
+            let expected = if expected { vec![("connection", "close")] } else { Vec::new() };
+            assert_eq!(connection, expected, "{attributes} on {proxy:?}");
+        }
+    }
+
+    #[test]
     fn debug_shows_no_credentials() {
-        let shown = format!("{:?}", call("", Proxy::Envoy, false));
+        let shown = format!("{:?}", call("", Proxy::Envoy));
         assert!(!shown.contains("Basic") && !shown.contains("42"), "{shown}");
     }
 }

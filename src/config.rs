@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn the_settings_of_a_route_are_its_own_on_top_of_the_others() {
         let config = with(
-            r#"{"timeout": 1000, "package": "p", "upstream": "here", "result": false, "keepalive_pool": 2,
+            r#"{"timeout": 1000, "package": "p", "upstream": "here", "result": false, "keepalive": false,
                 "routes": {
                     "plain": {},
                     "other": {"action": "b", "package": "q", "timeout": 2000, "mode": "async", "retries": 1},
@@ -140,18 +140,13 @@ mod tests {
         let shown = |name: &str| {
             let settings = &routes[name];
             let (action, mode, wait) = (settings.action(), settings.mode(), settings.timeout().as_millis());
-            format!(
-                "{action} {mode:?} {wait} {} {} {:?}",
-                settings.upstream(),
-                settings.retries(),
-                settings.keepalive()
-            )
+            format!("{action} {mode:?} {wait} {} {} {}", settings.upstream(), settings.retries(), settings.keepalive())
         };
-        assert_eq!(shown("plain"), "guest/p/hello Metadata 1000 here 0 Pool { idle: 2 }");
-        assert_eq!(shown("other"), "guest/q/b Async 2000 here 1 Pool { idle: 2 }");
-        assert_eq!(shown("result"), "guest/p/hello Result 1000 here 0 Pool { idle: 2 }");
-        assert_eq!(shown("far"), "guest/p/hello Metadata 1000 far:1 0 Pool { idle: 2 }");
-        assert_eq!(shown("bare"), "guest/hello Result 60000 openwhisk.example:80 0 Pool { idle: 2 }");
+        assert_eq!(shown("plain"), "guest/p/hello Metadata 1000 here 0 false");
+        assert_eq!(shown("other"), "guest/q/b Async 2000 here 1 false");
+        assert_eq!(shown("result"), "guest/p/hello Result 1000 here 0 false");
+        assert_eq!(shown("far"), "guest/p/hello Metadata 1000 far:1 0 false");
+        assert_eq!(shown("bare"), "guest/hello Result 60000 openwhisk.example:80 0 false");
         assert_eq!(routes.len(), 5);
     }
 

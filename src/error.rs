@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use http::header::HeaderValue;
 
 use crate::object_writer::OutOfMemory;
 use crate::outcome::beginning;
@@ -23,6 +24,15 @@ pub enum Error {
         /// Why, in the words of the parser.
         reason: String,
     },
+    /// Client: the method invokes no action.
+    MethodNotAllowed {
+        /// The method.
+        method: &'static str,
+    },
+    /// Client: a request with `upgrade` has a body in chunks, of which the host does not tell the beginnings and ends.
+    UpgradeInChunks,
+    /// Client: the body of a request with `upgrade` is shorter than announced.
+    IncompleteBody,
     /// Client: what the action would receive is larger than the filter has memory for.
     OutOfMemory,
     /// Client: it sent a parameter of a name that the filter uses itself.
@@ -51,6 +61,15 @@ pub enum Error {
         /// The id of the activation that goes on, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
+    /// Platform: `OpenWhisk` told the id of the activation, and no more, before its wait was over.
+    NotAwaited {
+        /// How long it was asked to wait, in milliseconds.
+        timeout: u128,
+        /// After how many milliseconds it answered.
+        after: u128,
+        /// The id of the activation that goes on, if it told it.
+        activation_id: Option<String>,
+    },
     /// Platform: the answer began and did not end, or is larger than the host takes.
     BrokenOff {
         /// The upstream's name.
@@ -62,6 +81,8 @@ pub enum Error {
         status: StatusCode,
         /// The id of the activation, if it tells one.
         activation_id: Option<String>,
+        /// When to try again, if it says so: the value of its header `retry-after`.
+        retry_after: Option<HeaderValue>,
         /// The beginning of its body.
         body: String,
     },
@@ -71,6 +92,8 @@ pub enum Error {
         status: StatusCode,
         /// The id of the activation, if it came to one.
         activation_id: Option<String>,
+        /// When to try again, if it says so: the value of its header `retry-after`.
+        retry_after: Option<HeaderValue>,
         /// Its answer: JSON.
         body: String,
     },
@@ -118,11 +141,14 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::RequestTooLarge { .. } | Self::OutOfMemory => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MalformedBody { .. } | Self::ReservedParameter => StatusCode::BAD_REQUEST,
+            Self::MalformedBody { .. } | Self::ReservedParameter | Self::UpgradeInChunks | Self::IncompleteBody => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::DeadlinePassed { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::DeadlinePassed { .. } | Self::NotAwaited { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::NotOpenWhisk { status, .. } if status.is_client_error() || status.is_server_error() => *status,
             Self::BrokenOff { .. }
             | Self::NotOpenWhisk { .. }
@@ -152,6 +178,9 @@ impl Error {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
             Self::MalformedBody { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::UpgradeInChunks
+            | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::UnsendableStatus { .. }
             | Self::UnreadableBody
@@ -166,6 +195,9 @@ impl Error {
             }
             Self::DeadlinePassed { timeout, .. } => {
                 Words::Gateway(format!("the action did not answer within {timeout} ms"))
+            }
+            Self::NotAwaited { .. } => {
+                Words::Gateway("openwhisk did not wait for the action, which goes on".to_owned())
             }
             Self::BrokenOff { .. } => Words::Gateway("the answer of openwhisk broke off".to_owned()),
             Self::NotOpenWhisk { status, .. } => {
@@ -183,6 +215,7 @@ impl Error {
     pub fn activation_id(&self) -> Option<&str> {
         match self {
             Self::DeadlinePassed { activation_id, .. }
+            | Self::NotAwaited { activation_id, .. }
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
@@ -190,6 +223,9 @@ impl Error {
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::UpgradeInChunks
+            | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::ReservedParameter
             | Self::UnknownUpstream { .. }
@@ -202,6 +238,15 @@ impl Error {
         }
     }
 
+    /// When the client may try again, if somebody says so: the value of a header `retry-after`.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::NotOpenWhisk { retry_after, .. } | Self::Refused { retry_after, .. } => retry_after.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether the operator of the gateway may have to do something, and not the author of the action or the
     /// client: what a client can provoke at will must not fill the operator's log.
     #[must_use]
@@ -209,6 +254,9 @@ impl Error {
         match self {
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::UpgradeInChunks
+            | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::ReservedParameter
             | Self::ActionFailed { .. }
@@ -219,6 +267,7 @@ impl Error {
             | Self::UnavailableUpstream { .. }
             | Self::Unreachable { .. }
             | Self::DeadlinePassed { .. }
+            | Self::NotAwaited { .. }
             | Self::BrokenOff { .. }
             | Self::NotOpenWhisk { .. }
             | Self::UnreadableBody
@@ -235,6 +284,9 @@ impl fmt::Display for Error {
                 write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
             }
             Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
+            Self::MethodNotAllowed { method } => write!(f, "the method {method} invokes no action"),
+            Self::UpgradeInChunks => f.write_str("the body of a request with upgrade must not be chunked"),
+            Self::IncompleteBody => f.write_str("the body of the request ended before its content-length"),
             Self::OutOfMemory => f.write_str("the body of the request is larger than there is memory for"),
             Self::ReservedParameter => {
                 f.write_str("the request has a parameter whose name begins with `__ow_`, which is reserved")
@@ -259,6 +311,11 @@ impl fmt::Display for Error {
             Self::DeadlinePassed { timeout, .. } => {
                 write!(f, "the action did not answer within {timeout} ms (`timeout`)")
             }
+            Self::NotAwaited { timeout, after, .. } => write!(
+                f,
+                "openwhisk told only the id of the activation, after {after} ms, and was asked to wait {timeout} ms for the \
+                 action (`timeout`), which goes on"
+            ),
             Self::BrokenOff { upstream } => {
                 write!(f, "the answer of the upstream {upstream:?} broke off, or is larger than the host takes")
             }
@@ -315,6 +372,14 @@ mod tests {
                 "Request defines parameters that are not allowed (e.g., reserved properties).",
             ),
             (Error::OutOfMemory, 413, "the body of the request is larger than there is memory for"),
+            (Error::MethodNotAllowed { method: "CONNECT" }, 405, "the method CONNECT invokes no action"),
+            (Error::UpgradeInChunks, 400, "the body of a request with upgrade must not be chunked"),
+            (Error::IncompleteBody, 400, "the body of the request ended before its content-length"),
+            (
+                Error::NotAwaited { timeout: 8000, after: 20, activation_id: None },
+                504,
+                "openwhisk did not wait for the action, which goes on",
+            ),
             (Error::RoutesUnsupported, 500, "the filter is not configured for this proxy"),
             (Error::UnknownUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
             (Error::UnavailableUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
@@ -326,12 +391,17 @@ mod tests {
             ),
             (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
             (
-                Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: body() },
+                Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, retry_after: None, body: body() },
                 502,
                 "the answer with status 200 is not one of openwhisk's API",
             ),
             (
-                Error::NotOpenWhisk { status: StatusCode::NOT_FOUND, activation_id: None, body: body() },
+                Error::NotOpenWhisk {
+                    status: StatusCode::NOT_FOUND,
+                    activation_id: None,
+                    retry_after: None,
+                    body: body(),
+                },
                 404,
                 "the answer with status 404 is not one of openwhisk's API",
             ),
@@ -351,7 +421,7 @@ mod tests {
 
     #[test]
     fn what_a_client_can_provoke_does_not_concern_the_operator() {
-        let refused = |status| Error::Refused { status, activation_id: None, body: String::new() };
+        let refused = |status| Error::Refused { status, activation_id: None, retry_after: None, body: String::new() };
         let cases = [
             (Error::RequestTooLarge { limit: 1 }, false),
             (Error::MalformedBody { reason: String::new() }, false),
@@ -390,11 +460,25 @@ mod tests {
             (Error::RoutesUnsupported, "on apisix give each route a `conf` of its own"),
             (Error::DeadlinePassed { timeout: 7, activation_id: None }, "7 ms (`timeout`)"),
             (
-                Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, body: "<html>\n".to_owned() },
+                Error::NotAwaited { timeout: 8000, after: 20, activation_id: None },
+                "only the id of the activation, after 20 ms, and was asked to wait 8000 ms",
+            ),
+            (
+                Error::NotOpenWhisk {
+                    status: StatusCode::OK,
+                    activation_id: None,
+                    retry_after: None,
+                    body: "<html>\n".to_owned(),
+                },
                 "check that `api_host` is its address: \"<html>\\n\"",
             ),
             (
-                Error::Refused { status: StatusCode::UNAUTHORIZED, activation_id: None, body: "{}".to_owned() },
+                Error::Refused {
+                    status: StatusCode::UNAUTHORIZED,
+                    activation_id: None,
+                    retry_after: None,
+                    body: "{}".to_owned(),
+                },
                 "openwhisk refused the call with 401: \"{}\"",
             ),
         ];

@@ -9,13 +9,12 @@
 use std::rc::Rc;
 
 use crate::call::Call;
-use crate::connections::Lease;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::payload::payload;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{BodyEnd, Request};
 use crate::settings::RequestBody;
 use crate::target::{Choice, Target, Targets};
 
@@ -49,8 +48,8 @@ enum State {
     Unconfigured,
     New(Rc<Targets>),
     Passing,
-    Reading { target: Rc<Target>, proxy: Proxy, request: Request, body_size: usize },
-    Calling { target: Rc<Target>, proxy: Proxy, lease: Lease },
+    Reading { target: Rc<Target>, proxy: Proxy, request: Request, end: BodyEnd, body_size: usize },
+    Calling { target: Rc<Target>, proxy: Proxy },
     Over,
 }
 
@@ -85,14 +84,21 @@ impl Exchange {
         let request = Request::from_headers(read_headers());
         request.id().clone_into(&mut self.request_id);
         self.target = Some(Rc::clone(&target));
+        if let Some(method) = request.refused_method() {
+            return self.fail(Error::MethodNotAllowed { method });
+        }
         let limit = target.settings().max_req_body_size();
         if request.content_length().is_some_and(|size| size > limit) {
             return self.fail(Error::RequestTooLarge { limit });
         }
+        let end = match request.body_end(proxy) {
+            Ok(end) => end,
+            Err(error) => return self.fail(error),
+        };
         let request_body = target.settings().request_body();
-        self.state = State::Reading { target, proxy, request, body_size: 0 };
+        self.state = State::Reading { target, proxy, request, end, body_size: 0 };
         match request_body {
-            _ if is_all => self.invoke(|_| None),
+            _ if is_all || end == BodyEnd::After(0) => self.invoke(|_| None),
             RequestBody::Pause => Step::Wait,
             RequestBody::BufferFilter => Step::PassHeaders,
         }
@@ -100,10 +106,17 @@ impl Exchange {
 
     /// The body has now `size` bytes in all. `read` gives that many of them, if the host has them.
     pub fn on_request_body(&mut self, size: usize, is_all: bool, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
-        let (target, body_size) = match &mut self.state {
-            State::Reading { target, body_size, .. } => (target, body_size),
+        let (target, end, body_size) = match &mut self.state {
+            State::Reading { target, end, body_size, .. } => (target, *end, body_size),
             State::Passing => return Step::Pass,
             _ => return Step::Wait,
+        };
+        let (size, is_all) = match end {
+            BodyEnd::Told => (size, is_all),
+            BodyEnd::After(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                (size.min(length), is_all || size >= length)
+            }
         };
         *body_size = size;
         let limit = target.settings().max_req_body_size();
@@ -122,10 +135,7 @@ impl Exchange {
     /// The call ended, or could not be made.
     pub fn on_outcome(&mut self, outcome: Outcome) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Calling { target, proxy, lease } => {
-                if !outcome.is_of_upstream(proxy) {
-                    lease.lost();
-                }
+            State::Calling { target, proxy } => {
                 let reply = outcome
                     .into_activation(target.settings(), proxy)
                     .and_then(Reply::to_activation)
@@ -154,7 +164,12 @@ impl Exchange {
 
     fn invoke(&mut self, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Reading { target, proxy, request, body_size } => {
+            State::Reading { target, proxy, request, end, body_size } => {
+                if let BodyEnd::After(length) = end
+                    && u64::try_from(body_size).is_ok_and(|size| size < length)
+                {
+                    return self.fail(Error::IncompleteBody);
+                }
                 // Never an action with half of its parameters, or with none where there are some.
                 let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
                 let Some(body) = body.filter(|body| body.len() == body_size) else {
@@ -164,9 +179,8 @@ impl Exchange {
                     Ok(body) => body,
                     Err(error) => return self.fail(error),
                 };
-                let lease = target.connections().lease();
-                let call = Call::new(Rc::clone(target.template()), proxy, request, lease.close(), body);
-                self.state = State::Calling { target, proxy, lease };
+                let call = Call::new(Rc::clone(target.template()), proxy, request, body);
+                self.state = State::Calling { target, proxy };
                 Step::Invoke(call)
             }
             state => self.keep(state),
@@ -214,7 +228,8 @@ mod tests {
     }
 
     fn answer(status: &str, body: &str) -> Outcome {
-        Outcome::Answered(Answer::read(&headers(&[(":status", status)]), body.into()).expect(status))
+        let answer = Answer::read(&headers(&[(":status", status)]), body.into(), Duration::ZERO);
+        Outcome::Answered(answer.expect(status))
     }
 
     fn never(_: usize) -> Option<Vec<u8>> {
@@ -307,20 +322,42 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_of_the_upstream_leaves_an_idle_connection() {
-        let own = headers(&[(":status", "503"), ("content-type", "text/plain")]);
-        let cases = [
-            (answer("200", "{}"), 1),
-            (Outcome::Silent { elapsed: Duration::ZERO }, 0),
-            (Outcome::Answered(Answer::read(&own, Vec::new()).expect("a status")), 0),
-        ];
-        for (outcome, open) in cases {
+    fn a_request_with_upgrade_is_over_after_its_content_length() {
+        let upgrade = |others: &[(&str, &str)]| {
+            let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+            headers(&upgrade.iter().chain(others).copied().collect::<Vec<_>>())
+        };
+        let mut bare = exchange();
+        assert_eq!(body(&begin(&mut bare, upgrade(&[]), false)), b"");
+        assert_eq!(bare.on_request_body(3, false, never), Step::Wait, "what follows is of the other protocol");
+        assert_eq!(status(&bare.on_outcome(answer("200", "{}"))), 200);
+
+        let mut counted = exchange();
+        assert_eq!(begin(&mut counted, upgrade(&[("content-length", "4")]), false), Step::Wait);
+        assert_eq!(counted.on_request_body(3, false, never), Step::Wait);
+        assert_eq!(body(&counted.on_request_body(7, false, |size| Some(vec![b'x'; size]))), b"xxxx");
+
+        let mut short = exchange();
+        assert_eq!(begin(&mut short, upgrade(&[("content-length", "4")]), false), Step::Wait);
+        assert_eq!(status(&short.on_request_body(3, true, never)), 400);
+        let mut chunked = exchange();
+        assert_eq!(status(&begin(&mut chunked, upgrade(&[("transfer-encoding", "chunked")]), false)), 400);
+        let mut large = exchange();
+        assert_eq!(status(&begin(&mut large, upgrade(&[("content-length", "9")]), false)), 413);
+    }
+
+    #[test]
+    fn a_method_of_the_connection_is_refused_at_once() {
+        for method in ["CONNECT", "TRACE"] {
             let mut exchange = exchange();
-            let _ = begin(&mut exchange, Vec::new(), true);
-            let target = exchange.target.clone().expect("it is known");
-            let shown = format!("{outcome:?}");
-            let _ = exchange.on_outcome(outcome);
-            assert_eq!(target.connections().open(), open, "after {shown}");
+            let step = begin(&mut exchange, headers(&[(":method", method)]), false);
+            assert_eq!(status(&step), 405, "{method}");
+            let Step::Fail(_, reply) = step else { panic!("{step:?}") };
+            let allow = reply.headers.iter().find(|(name, _)| name == "allow");
+            assert!(
+                allow.is_some_and(|(_, value)| value == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+                "{allow:?}"
+            );
         }
     }
 

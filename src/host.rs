@@ -41,7 +41,7 @@ struct Plugin {
 struct Shared {
     targets: Option<Rc<Targets>>,
     proxy: OnceCell<Proxy>,
-    keeps_metrics: OnceCell<bool>,
+    is_surely_envoy: OnceCell<bool>,
 }
 
 impl Shared {
@@ -58,9 +58,9 @@ impl Shared {
         })
     }
 
-    /// Whether the proxy keeps metrics. The SDK panics where a host says that it does not, so only a sure sign counts.
-    fn keeps_metrics(&self) -> bool {
-        *self.keeps_metrics.get_or_init(|| {
+    /// Whether this is Envoy for sure, which takes metrics and properties. The SDK panics where a host refuses one.
+    fn is_surely_envoy(&self) -> bool {
+        *self.is_surely_envoy.get_or_init(|| {
             // Source: Envoy's attributes; no other host has one of this name.
             let direction = || hostcalls::get_property(vec!["xds", "listener_direction"]);
             self.proxy() == Proxy::Envoy && matches!(direction(), Ok(Some(_)))
@@ -109,14 +109,14 @@ struct Stream {
 
 impl Context for Stream {
     fn on_http_call_response(&mut self, _token: u32, num_headers: usize, body_size: usize, _num_trailers: usize) {
+        let elapsed = self.dispatched.take().map_or(Duration::ZERO, |dispatched| dispatched.elapsed());
         // Without headers the SDK's getter panics.
         let answer = if num_headers == 0 {
             None
         } else {
             let body = if body_size == 0 { None } else { self.get_http_call_response_body(0, body_size) };
-            Answer::read(&self.get_http_call_response_headers_bytes(), body.unwrap_or_default())
+            Answer::read(&self.get_http_call_response_headers_bytes(), body.unwrap_or_default(), elapsed)
         };
-        let elapsed = self.dispatched.take().map_or(Duration::ZERO, |dispatched| dispatched.elapsed());
         self.record(metric::at_end_of_call(Some(elapsed)));
         let step = self.exchange.on_outcome(answer.map_or(Outcome::Silent { elapsed }, Outcome::Answered));
         self.perform(step);
@@ -188,12 +188,17 @@ impl Stream {
 
     fn send(&self, reply: &Reply, error: Option<&Error>) {
         self.record(metric::at_reply(reply.status, error));
+        if let Some(error) = error.filter(|_| self.shared.is_surely_envoy()) {
+            for (name, value) in metric::of_access_log(error) {
+                self.set_property(vec![name], Some(value.as_bytes()));
+            }
+        }
         send(reply);
     }
 
     /// Records metrics, if the proxy keeps any.
     fn record(&self, metrics: impl IntoIterator<Item = Option<(Metric, i64)>>) {
-        let Some(target) = self.exchange.target().filter(|_| self.shared.keeps_metrics()) else { return };
+        let Some(target) = self.exchange.target().filter(|_| self.shared.is_surely_envoy()) else { return };
         for (metric, amount) in metrics.into_iter().flatten() {
             record(target, metric, amount);
         }

@@ -188,7 +188,7 @@ impl Layer {
 
     /// The four attributes that every request needs. Each that is missing becomes a mistake.
     pub fn required(&self, attributes: &mut Attributes<'_>) -> Option<(Rc<ApiHost>, Rc<ServiceToken>, Name, Name)> {
-        let api_host = attributes.require("api_host", &InvalidApiHost, self.api_host.clone());
+        let api_host = attributes.require("api_host", &InvalidApiHost::NoAddress, self.api_host.clone());
         let service_token = attributes.require("service_token", &TOKEN, self.service_token.clone());
         let namespace = attributes.require("namespace", &InvalidName, self.namespace.clone());
         let action = attributes.require("action", &InvalidName, self.action.clone());
@@ -198,7 +198,7 @@ impl Layer {
 
 /// Reads `api_host`. One with user info (`@`) holds a secret, and is not quoted.
 fn api_host(attributes: &mut Attributes<'_>) -> Setting<Rc<ApiHost>> {
-    attributes.read_quiet("api_host", &InvalidApiHost, '@', |text| ApiHost::parse(text).ok().map(Rc::new))
+    attributes.read_quiet("api_host", &InvalidApiHost::NoAddress, '@', |text| ApiHost::parse(text).map(Rc::new))
 }
 
 /// Reads `service_token`, of which no error shows anything.
@@ -219,7 +219,7 @@ fn service_token(
 
 /// Reads a name. A text with a colon could be a key in the wrong place, and is not quoted.
 fn name(attributes: &mut Attributes<'_>, attribute: &str) -> Setting<Name> {
-    attributes.read_quiet(attribute, &InvalidName, ':', |text| Name::parse(text).ok())
+    attributes.read_quiet(attribute, &InvalidName, ':', Name::parse)
 }
 
 /// Reads `mode` and `result`, which say the same in two ways.
@@ -270,7 +270,7 @@ fn upstream(attributes: &mut Attributes<'_>) -> Setting<Rc<str>> {
     const EXPECTED: &str = "the name of an upstream in visible ASCII, without `@`";
     attributes.read_quiet("upstream", &EXPECTED, '@', |text| {
         let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
-        is_clean.then(|| text.into())
+        if is_clean { Ok(text.into()) } else { Err(EXPECTED) }
     })
 }
 

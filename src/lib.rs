@@ -20,7 +20,6 @@ pub mod api_host;
 pub mod attributes;
 pub mod call;
 pub mod config;
-pub mod connections;
 pub mod error;
 pub mod exchange;
 pub mod headers;

@@ -82,11 +82,15 @@ impl ErrorKind {
     pub const fn of(error: &Error) -> Self {
         match error {
             Error::RequestTooLarge { .. } | Error::OutOfMemory => Self::TooLarge,
-            Error::MalformedBody { .. } | Error::ReservedParameter => Self::Malformed,
+            Error::MalformedBody { .. }
+            | Error::ReservedParameter
+            | Error::MethodNotAllowed { .. }
+            | Error::UpgradeInChunks
+            | Error::IncompleteBody => Self::Malformed,
             Error::UnknownUpstream { .. } | Error::UnavailableUpstream { .. } | Error::Unreachable { .. } => {
                 Self::Connect
             }
-            Error::DeadlinePassed { .. } => Self::Timeout,
+            Error::DeadlinePassed { .. } | Error::NotAwaited { .. } => Self::Timeout,
             Error::BrokenOff { .. } => Self::BrokenOff,
             Error::NotOpenWhisk { .. } => Self::NotOpenWhisk,
             Error::Refused { .. } => Self::Refused,
@@ -154,6 +158,14 @@ impl Numbers {
 pub fn at_reply(status: StatusCode, error: Option<&Error>) -> [Option<(Metric, i64)>; 2] {
     let class = status.as_u16().checked_div(100).unwrap_or_default();
     [Some((Metric::Requests(class), 1)), error.map(|error| (Metric::Errors(ErrorKind::of(error)), 1))]
+}
+
+/// What the access log can tell of an error: names in Envoy's filter state, where each gets `wasm.` in front, and values.
+///
+/// Source: Envoy `source/extensions/common/wasm/context.cc`, `setProperty`; read as `%FILTER_STATE(wasm.NAME:PLAIN)%`.
+pub fn of_access_log(error: &Error) -> impl Iterator<Item = (&'static str, &str)> {
+    let id = error.activation_id().map(|id| ("openwhisk.activation_id", id));
+    [Some(("openwhisk.error", ErrorKind::of(error).as_str())), id].into_iter().flatten()
 }
 
 /// What to record when a call begins.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use http::header::HeaderValue;
 use serde::de::IgnoredAny;
 
 use crate::error::Error;
@@ -16,6 +17,9 @@ pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
 
 /// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
 const LONGEST_ID: usize = 256;
+
+/// The longest value of `retry-after` that is handed on, in bytes; a date has 29.
+const LONGEST_RETRY_AFTER: usize = 64;
 
 /// A call without an answer this close to its deadline passed it: the host's clock of a call starts at the
 /// beginning of its event loop's turn, so its deadline comes a little early by ours.
@@ -57,8 +61,10 @@ pub enum Refusal {
 pub struct Answer {
     status: StatusCode,
     activation_id: Option<String>,
+    retry_after: Option<HeaderValue>,
     is_envoys: bool,
     body: Vec<u8>,
+    elapsed: Duration,
 }
 
 /// What `OpenWhisk` tells of an activation, or of the action if it was asked for that.
@@ -84,22 +90,26 @@ pub enum News {
 }
 
 impl Answer {
-    /// Reads an answer from its headers (lower-case names, values as bytes) and its body.
-    /// Nothing if there is no valid status among the headers.
+    /// Reads an answer from its headers (lower-case names, values as bytes) and its body, which came so long after the
+    /// dispatch of the call. `None` if there is no valid status among the headers.
     #[must_use]
-    pub fn read(headers: &[(String, Vec<u8>)], body: Vec<u8>) -> Option<Self> {
+    pub fn read(headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
         let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
         let status = StatusCode::from_bytes(value(":status")?).ok()?;
         let activation_id = value(ACTIVATION_ID)
             .and_then(|value| std::str::from_utf8(value).ok())
             .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
             .map(str::to_owned);
+        let retry_after = value("retry-after")
+            .filter(|value| (1..=LONGEST_RETRY_AFTER).contains(&value.len()))
+            .and_then(|value| HeaderValue::from_bytes(value).ok())
+            .filter(|value| value.to_str().is_ok());
         // Source: Envoy's AsyncClient: its own answers are text/plain and lack the header which the
         // router adds to every answer of an upstream.
         let is_envoys = matches!(status.as_u16(), 502..=504)
             && value("x-envoy-upstream-service-time").is_none()
             && value("content-type") == Some(b"text/plain");
-        Some(Self { status, activation_id, is_envoys, body })
+        Some(Self { status, activation_id, retry_after, is_envoys, body, elapsed })
     }
 
     fn is_of_upstream(&self, proxy: Proxy) -> bool {
@@ -108,12 +118,6 @@ impl Answer {
 }
 
 impl Outcome {
-    /// Whether an answer of the upstream came, after which its connection can serve another call.
-    #[must_use]
-    pub fn is_of_upstream(&self, proxy: Proxy) -> bool {
-        matches!(self, Self::Answered(answer) if answer.is_of_upstream(proxy))
-    }
-
     /// Tells a result from everything else.
     ///
     /// Source: apache/openwhisk `core/controller/Actions.scala`, `doInvoke`: 200 is a result, 502 with an
@@ -161,23 +165,32 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
 
 /// What an answer of the upstream means. The result or error of an activation is not yet proven to be JSON.
 fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error> {
-    let Answer { status, activation_id, body, .. } = answer;
+    let Answer { status, activation_id, retry_after, body, elapsed, .. } = answer;
     let body = match String::from_utf8(body) {
         Ok(body) => body,
         Err(error) => {
-            return Err(not_openwhisk(status, activation_id, &String::from_utf8_lossy(error.as_bytes())));
+            let body = beginning(&String::from_utf8_lossy(error.as_bytes()));
+            return Err(Error::NotOpenWhisk { status, activation_id, retry_after, body });
         }
     };
     let told = |id, news, body| Ok(Activation { id, news, body });
+    let strange = |activation_id, retry_after, body: &str| {
+        Err(Error::NotOpenWhisk { status, activation_id, retry_after, body: beginning(body) })
+    };
     match (status, settings.mode(), settings.on_timeout()) {
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation, OnTimeout::Error) => {
-            Err(deadline_passed(settings, activation_id))
+            // As close to its end as a deadline, the wait was over.
+            Err(if elapsed.saturating_add(SLACK) >= settings.timeout() {
+                deadline_passed(settings, activation_id)
+            } else {
+                Error::NotAwaited { timeout: settings.timeout().as_millis(), after: elapsed.as_millis(), activation_id }
+            })
         }
         (StatusCode::OK, Mode::Result, _) => told(activation_id, News::Result, body),
         (StatusCode::BAD_GATEWAY, Mode::Result, _) if activation_id.is_some() => {
             told(activation_id, News::Failure, body)
         }
-        (status, _, _) if !is_json(&body) => Err(not_openwhisk(status, activation_id, &body)),
+        _ if !is_json(&body) => strange(activation_id, retry_after, &body),
         (StatusCode::OK, Mode::Activation | Mode::Metadata, _) => told(activation_id, News::AsIs(status), body),
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation | Mode::Async, _) if activation_id.is_some() => {
             told(activation_id, News::AsIs(status), body)
@@ -186,16 +199,16 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
             Err(Error::ActionFailed { activation_id, body })
         }
         (status, _, _) if status.is_client_error() || status.is_server_error() => {
-            Err(Error::Refused { status, activation_id, body })
+            Err(Error::Refused { status, activation_id, retry_after, body })
         }
-        (status, _, _) => Err(not_openwhisk(status, activation_id, &body)),
+        _ => strange(activation_id, retry_after, &body),
     }
 }
 
 /// The error for an answer that `OpenWhisk`'s API does not give.
 #[must_use]
 pub fn not_openwhisk(status: StatusCode, activation_id: Option<String>, body: &str) -> Error {
-    Error::NotOpenWhisk { status, activation_id, body: beginning(body) }
+    Error::NotOpenWhisk { status, activation_id, retry_after: None, body: beginning(body) }
 }
 
 /// The beginning of a body, for a log. To be escaped.
@@ -229,18 +242,21 @@ mod tests {
             .chain(headers)
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
             .collect();
-        Outcome::Answered(Answer::read(&headers, body.to_vec()).expect(status))
+        Outcome::Answered(Answer::read(&headers, body.to_vec(), WAITED).expect(status))
     }
 
     const ID: (&str, &str) = (ACTIVATION_ID, "id");
+    /// As long as `OpenWhisk` was asked to wait.
+    const WAITED: Duration = Duration::from_secs(1);
     const UPSTREAM_TIME: (&str, &str) = ("x-envoy-upstream-service-time", "1");
     const TEXT: (&str, &str) = ("content-type", "text/plain");
 
     #[test]
     fn answers_of_openwhisk_are_told_apart() {
         let id = || Some("id".to_owned());
-        let refused =
-            |status, activation_id, body: &str| Err(Error::Refused { status, activation_id, body: body.to_owned() });
+        let refused = |status, activation_id, body: &str| {
+            Err(Error::Refused { status, activation_id, retry_after: None, body: body.to_owned() })
+        };
         let told = |id, news, body: &str| Ok(Activation { id, news, body: body.to_owned() });
         let cases = [
             (answered("200", &[ID], b"{}"), told(id(), News::Result, "{}")),
@@ -261,6 +277,36 @@ mod tests {
         ];
         for (outcome, expected) in cases {
             assert_eq!(outcome.clone().into_activation(&settings(""), Proxy::Envoy), expected, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn an_early_202_is_no_deadline() {
+        for (elapsed, passed) in [(0, false), (20, false), (949, false), (950, true), (1000, true), (1020, true)] {
+            let headers = [(":status", "202"), ID].map(|(name, value)| (name.to_owned(), value.into()));
+            let answer = Answer::read(&headers, b"{}".to_vec(), Duration::from_millis(elapsed)).expect("a status");
+            let error = Outcome::Answered(answer).into_activation(&settings(""), Proxy::Envoy).expect_err("no result");
+            assert_eq!(matches!(error, Error::DeadlinePassed { .. }), passed, "after {elapsed} ms: {error}");
+            assert_eq!(matches!(error, Error::NotAwaited { .. }), !passed, "after {elapsed} ms: {error}");
+            assert_eq!((error.status().as_u16(), error.activation_id()), (504, Some("id")), "after {elapsed} ms");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_kept_where_a_call_is_refused() {
+        let long = "1".repeat(65);
+        let cases = [
+            ("429", "7", "{}", Some("7")),
+            ("503", "Fri, 27 Nov 2026 10:30:00 GMT", "busy", Some("Fri, 27 Nov 2026 10:30:00 GMT")),
+            ("429", "", "{}", None),
+            ("429", "é", "{}", None),
+            ("429", &long, "{}", None),
+        ];
+        for (status, value, body, expected) in cases {
+            let outcome = answered(status, &[UPSTREAM_TIME, ("retry-after", value)], body.as_bytes());
+            let error = outcome.into_activation(&settings(""), Proxy::Envoy).expect_err(status);
+            let got = error.retry_after().map(|value| value.to_str().expect("text"));
+            assert_eq!(got, expected, "{status} {value:?}");
         }
     }
 
@@ -302,7 +348,8 @@ mod tests {
         let strange = |status, id, body: &str| Err(not_openwhisk(status, id, body));
         let passed = |activation_id| Err(Error::DeadlinePassed { timeout: 1000, activation_id });
         let failed = Err(Error::ActionFailed { activation_id: id(), body: "{}".to_owned() });
-        let refused = |status| Err(Error::Refused { status, activation_id: None, body: "{}".to_owned() });
+        let refused =
+            |status| Err(Error::Refused { status, activation_id: None, retry_after: None, body: "{}".to_owned() });
         let (metadata, record) = (r#", "result": false"#, r#", "mode": "activation""#);
         let (later, accept) = (r#", "mode": "async""#, r#", "on_timeout": "accept""#);
         let accept_record = r#", "on_timeout": "accept", "mode": "activation""#;
@@ -346,12 +393,12 @@ mod tests {
     #[test]
     fn an_answer_needs_a_status_and_keeps_only_a_clean_activation_id() {
         for status in ["", "abc", "99", "1000", "20"] {
-            assert_eq!(Answer::read(&[(":status".to_owned(), status.into())], Vec::new()), None, "{status:?}");
+            assert_eq!(Answer::read(&[(":status".to_owned(), status.into())], Vec::new(), WAITED), None, "{status:?}");
         }
-        assert_eq!(Answer::read(&[], Vec::new()), None);
+        assert_eq!(Answer::read(&[], Vec::new(), WAITED), None);
         for id in [&b""[..], b"\xff", b"a b", b"a\r\nx: y", &[b'a'; LONGEST_ID + 1]] {
             let headers = [(":status".to_owned(), b"200".to_vec()), (ACTIVATION_ID.to_owned(), id.to_vec())];
-            let answer = Answer::read(&headers, Vec::new()).expect("a status");
+            let answer = Answer::read(&headers, Vec::new(), WAITED).expect("a status");
             assert_eq!(answer.activation_id, None, "{:?}", id.escape_ascii().to_string());
         }
     }

@@ -1,13 +1,14 @@
 //! The reply to the client.
 
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Words};
 use crate::outcome::{ACTIVATION_ID, Activation, News, not_openwhisk};
 use crate::proxy::Proxy;
+use crate::request::METHODS;
 use crate::shaping::{self, Misshapen};
 
 /// The content type of JSON, as `OpenWhisk` writes it.
@@ -53,7 +54,12 @@ impl Reply {
             Words::Gateway(sentence) => error_body(&sentence, request_id, error.activation_id()),
             Words::OpenWhisk(body) => body.to_owned(),
         };
-        Self::json(error.status(), body).about(error.activation_id())
+        let mut reply = Self::json(error.status(), body).about(error.activation_id());
+        reply.headers.extend(error.retry_after().map(|value| (RETRY_AFTER, value.clone())));
+        if let Error::MethodNotAllowed { .. } = error {
+            reply.headers.push((ALLOW, HeaderValue::from_static(METHODS)));
+        }
+        reply
     }
 
     /// The reply as a proxy can send it: nginx would answer an error without a body with a page of its own.

@@ -2,15 +2,29 @@
 
 use std::fmt;
 
+use crate::error::Error;
+use crate::proxy::Proxy;
+
 /// The header with the request id, in the spelling of HTTP/2.
 ///
 /// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
 pub const REQUEST_ID: &str = "x-request-id";
 
+/// The methods that invoke an action, for clients that use another one.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Methods that are about the connection and not about what a server has.
+///
+/// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk refuses both with 400 and 405.
+const OF_THE_CONNECTION: &[&str] = &["CONNECT", "TRACE"];
+
+const CONNECTION: &str = "connection";
 const CONTENT_LENGTH: &str = "content-length";
 const CONTENT_TYPE: &str = "content-type";
 const METHOD: &str = ":method";
 const PATH: &str = ":path";
+const TRANSFER_ENCODING: &str = "transfer-encoding";
+const UPGRADE: &str = "upgrade";
 
 /// Headers that are handed on as they are: the request id, and those that join the action's work to the
 /// client's trace.
@@ -28,6 +42,15 @@ const FORWARDED: &[&str] = &[
     "x-b3-sampled",
     "x-b3-flags",
 ];
+
+/// How a host shows the end of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It tells it.
+    Told,
+    /// It does not: after this many bytes, whatever follows.
+    After(u64),
+}
 
 /// The head of a request: lower-case names, values as bytes, which `Debug` does not show.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -77,6 +100,39 @@ impl Request {
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         std::str::from_utf8(self.value(CONTENT_LENGTH)?).ok()?.parse().ok()
+    }
+
+    /// The method, if it is one that invokes no action.
+    #[must_use]
+    pub fn refused_method(&self) -> Option<&'static str> {
+        OF_THE_CONNECTION.iter().copied().find(|refused| self.method() == refused.as_bytes())
+    }
+
+    /// How the proxy shows the end of the body.
+    ///
+    /// A request with `upgrade` may be answered as the request that it is without. Envoy takes what follows its head for
+    /// the other protocol, so it tells no end, and hands out the bytes as they are.
+    ///
+    /// Source: RFC 9110 section 7.8; Envoy `source/common/http/http1/codec_impl.cc` (`handling_upgrade_`) and
+    /// `source/common/http/utility.cc` (`isUpgrade`); observed on Envoy 1.40.0. An extended CONNECT of HTTP/2 (RFC 8441)
+    /// comes as a GET with `upgrade`.
+    ///
+    /// # Errors
+    /// [`Error::UpgradeInChunks`] if the end stands in bytes that the host does not read.
+    pub fn body_end(&self, proxy: Proxy) -> Result<BodyEnd, Error> {
+        if proxy != Proxy::Envoy || !self.is_upgrade() {
+            return Ok(BodyEnd::Told);
+        }
+        if self.value(TRANSFER_ENCODING).is_some() {
+            return Err(Error::UpgradeInChunks);
+        }
+        Ok(BodyEnd::After(self.content_length().unwrap_or_default()))
+    }
+
+    fn is_upgrade(&self) -> bool {
+        let tokens = self.value(CONNECTION).unwrap_or_default().split(|byte| *byte == b',');
+        let mut tokens = tokens.map(<[u8]>::trim_ascii);
+        self.value(UPGRADE).is_some() && tokens.any(|token| token.eq_ignore_ascii_case(UPGRADE.as_bytes()))
     }
 
     /// The request id, or nothing if there is none.
@@ -164,6 +220,30 @@ mod tests {
         for value in [&b"-1"[..], b"x", b"", b"\xff", b"99999999999999999999999"] {
             let request = Request::from_headers(vec![("content-length".to_owned(), value.to_vec())]);
             assert_eq!(request.content_length(), None, "{:?}", value.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_counted_where_envoy_tells_none() {
+        const UPGRADE: &[(&str, &str)] = &[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        let after = |count| Ok(BodyEnd::After(count));
+        let cases: &[(&[_], &[_], _)] = &[
+            (&[], &[], Ok(BodyEnd::Told)),
+            (&[], &[("content-length", "7")], Ok(BodyEnd::Told)),
+            (&[], &[("upgrade", "websocket")], Ok(BodyEnd::Told)),
+            (&[], &[("connection", "upgrade")], Ok(BodyEnd::Told)),
+            (&[], &[("connection", "upgraded"), ("upgrade", "x")], Ok(BodyEnd::Told)),
+            (UPGRADE, &[], after(0)),
+            (UPGRADE, &[("content-length", "7")], after(7)),
+            (UPGRADE, &[("content-length", "x")], after(0)),
+            (UPGRADE, &[("transfer-encoding", "chunked")], Err(Error::UpgradeInChunks)),
+        ];
+        for (upgrade, others, expected) in cases {
+            let headers = upgrade.iter().chain(*others);
+            let headers = headers.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+            let request = Request::from_headers(headers);
+            assert_eq!(request.body_end(Proxy::Envoy), *expected, "{upgrade:?} {others:?}");
+            assert_eq!(request.body_end(Proxy::Apisix), Ok(BodyEnd::Told), "{upgrade:?} {others:?}");
         }
     }
 

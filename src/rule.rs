@@ -65,7 +65,7 @@ impl fmt::Display for Rule {
             Self::HeaderSize => "`headers` must not be more than 1000 lines or 1000000 bytes",
             Self::Base64Flag => "`isBase64Encoded` must be true or false",
             Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",
-            Self::BinaryBody => "`body` must be base64 where the content type is binary",
+            Self::BinaryBody => "`body` must be a string of base64 where the content type is binary",
             Self::BodyText => "`body` must not hold escapes that stand for no character",
             Self::Keys => "`statusCode`, `headers`, `body` and `isBase64Encoded` must not be given twice",
         })

@@ -37,7 +37,16 @@ pub enum InvalidServiceToken {
     NoKey,
     /// A character is not printable ASCII, or is a space.
     NotPrintable,
+    /// It stands in quotes.
+    Quoted,
+    /// `AUTH=` stands before it.
+    Assignment,
 }
+
+/// What stands before the key in the file of the `OpenWhisk` command line.
+///
+/// Source: apache/openwhisk-cli, `~/.wskprops`.
+const ASSIGNMENT: &str = "AUTH=";
 
 impl ServiceToken {
     /// Reads a token, or the environment variable that a text `$ENV://NAME` names.
@@ -64,8 +73,16 @@ impl ServiceToken {
     /// Checks a token and encodes it.
     ///
     /// # Errors
-    /// [`InvalidServiceToken`] unless it is `user:key`, both parts not empty and of printable ASCII.
+    /// [`InvalidServiceToken`] unless it is `user:key`, both parts not empty and of printable ASCII. Line breaks at the end
+    /// do not count: a file that holds a key has one.
     pub fn parse(text: &str) -> Result<Self, InvalidServiceToken> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+            return Err(InvalidServiceToken::Quoted);
+        }
+        if behind(ASSIGNMENT, text.trim_start()).is_some() {
+            return Err(InvalidServiceToken::Assignment);
+        }
         let (user, key) = text.split_once(':').ok_or(InvalidServiceToken::NoColon)?;
         if user.is_empty() {
             return Err(InvalidServiceToken::NoUser);
@@ -113,6 +130,8 @@ impl fmt::Display for InvalidServiceToken {
             Self::NoColon => "a string without a colon",
             Self::NoUser => "a string with nothing before the colon",
             Self::NoKey => "a string with nothing behind the colon",
+            Self::Quoted => "a string that begins or ends with a quote",
+            Self::Assignment => "a string that begins with `AUTH=`",
             Self::NotPrintable => "a string with a space or a character that is not printable ASCII",
         })
     }
@@ -129,13 +148,31 @@ mod tests {
     }
 
     #[test]
+    fn line_breaks_at_the_end_of_a_token_do_not_count() {
+        let plain = ServiceToken::parse("user:key").expect("valid");
+        for text in ["user:key\n", "user:key\r\n", "user:key\n\n"] {
+            assert_eq!(ServiceToken::parse(text).as_ref(), Ok(&plain), "{text:?}");
+        }
+        let resolved = ServiceToken::resolve("$ENV://TOKEN", &|_| Some("user:key\n".to_owned()));
+        assert_eq!(resolved, Ok(plain));
+    }
+
+    #[test]
     fn a_malformed_token_is_refused() {
         let cases = [
             ("", InvalidServiceToken::NoColon),
             ("token", InvalidServiceToken::NoColon),
             (":key", InvalidServiceToken::NoUser),
             ("user:", InvalidServiceToken::NoKey),
-            ("user:key\n", InvalidServiceToken::NotPrintable),
+            ("user:key\n ", InvalidServiceToken::NotPrintable),
+            ("\nuser:key", InvalidServiceToken::NotPrintable),
+            ("us\ner:key", InvalidServiceToken::NotPrintable),
+            ("\"user:key\"", InvalidServiceToken::Quoted),
+            ("'user:key'\n", InvalidServiceToken::Quoted),
+            ("user:key\"", InvalidServiceToken::Quoted),
+            ("AUTH=user:key", InvalidServiceToken::Assignment),
+            (" auth=user:key", InvalidServiceToken::Assignment),
+            ("\n", InvalidServiceToken::NoColon),
             ("us er:key", InvalidServiceToken::NotPrintable),
             ("user:kéy", InvalidServiceToken::NotPrintable),
         ];

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::api_host::ApiHost;
 use crate::attributes::Attributes;
-use crate::connections::KeepAlive;
 use crate::http_context::HttpContext;
 use crate::layer::{Layer, Source};
 use crate::proxy::Proxy;
@@ -20,9 +19,6 @@ const TIMEOUT: u64 = 60_000;
 
 /// The default of `keepalive_timeout`, in milliseconds.
 const KEEPALIVE_TIMEOUT: u64 = 60_000;
-
-/// The default of `keepalive_pool`.
-const KEEPALIVE_POOL: u64 = 5;
 
 /// The default of `max_req_body_size`, in bytes.
 const MAX_REQ_BODY_SIZE: u64 = 67_108_864;
@@ -79,8 +75,9 @@ pub struct Settings {
     timeout: Duration,
     on_timeout: OnTimeout,
     retries: u64,
-    keepalive: KeepAlive,
+    keepalive: bool,
     keepalive_timeout: Option<Duration>,
+    has_keepalive_pool: bool,
     max_req_body_size: u64,
     upstream: Rc<str>,
     request_body: RequestBody,
@@ -99,20 +96,20 @@ impl Settings {
                 layer.forward_headers.given().unwrap_or_default(),
             )),
         };
-        let pool = KeepAlive::Pool { idle: layer.keepalive_pool.given().unwrap_or(KEEPALIVE_POOL) };
         Some(Self {
             upstream: layer.upstream.given().unwrap_or_else(|| api_host.host_and_port()),
             api_host,
             ssl_verify: layer.ssl_verify.given().unwrap_or(true),
             service_token,
-            action: Action { namespace, package: layer.package.given(), name },
+            action: Action::new(namespace, layer.package.given(), name),
             mode: layer.mode.given().unwrap_or(Mode::Result),
             parameters,
             timeout: Duration::from_millis(layer.timeout.given().unwrap_or(TIMEOUT)),
             on_timeout: layer.on_timeout.given().unwrap_or(OnTimeout::Error),
             retries: layer.retries.given().unwrap_or_default(),
-            keepalive: if layer.keepalive.given().unwrap_or(true) { pool } else { KeepAlive::Off },
+            keepalive: layer.keepalive.given().unwrap_or(true),
             keepalive_timeout: layer.keepalive_timeout.given().map(Duration::from_millis),
+            has_keepalive_pool: layer.keepalive_pool.given().is_some(),
             max_req_body_size: layer.max_req_body_size.given().unwrap_or(MAX_REQ_BODY_SIZE),
             request_body: layer.request_body.given().unwrap_or(RequestBody::Pause),
         })
@@ -181,9 +178,9 @@ impl Settings {
         self.retries
     }
 
-    /// Whether connections are kept, and how many idle ones (`keepalive`, `keepalive_pool`).
+    /// Whether connections are kept for later calls (`keepalive`). On Envoy the cluster does that.
     #[must_use]
-    pub const fn keepalive(&self) -> KeepAlive {
+    pub const fn keepalive(&self) -> bool {
         self.keepalive
     }
 
@@ -215,8 +212,8 @@ impl Settings {
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
         let attributes = match proxy {
-            // Two are settings of the cluster there, which the documentation says where it matters.
-            Proxy::Envoy => [None; 4],
+            // Those of connections are settings of the cluster there, which the documentation says where it matters.
+            Proxy::Envoy => [None; 5],
             Proxy::Apisix => [
                 (!self.ssl_verify).then_some(
                     "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
@@ -226,6 +223,8 @@ impl Settings {
                 self.keepalive_timeout.map(|_| {
                     "`keepalive_timeout` has no effect on apisix: its wasm runtime keeps idle connections as long as it sees fit"
                 }),
+                self.has_keepalive_pool
+                    .then_some("`keepalive_pool` has no effect on apisix: its wasm runtime keeps up to 30 idle connections"),
                 (self.request_body != RequestBody::Pause)
                     .then_some("`request_body` has no effect on apisix: its wasm runtime holds every request"),
             ],
@@ -264,7 +263,7 @@ pub(crate) mod tests {
         assert_eq!(settings.parameters(), &Parameters::Body);
         assert_eq!(settings.timeout(), Duration::from_secs(60));
         assert_eq!((settings.on_timeout(), settings.retries()), (OnTimeout::Error, 0));
-        assert_eq!(settings.keepalive(), KeepAlive::Pool { idle: 5 });
+        assert!(settings.keepalive());
         assert_eq!(settings.keepalive_timeout(), Duration::from_secs(60));
         assert_eq!(settings.max_req_body_size(), 67_108_864);
         assert_eq!(settings.upstream().as_ref(), "openwhisk.example:80");
@@ -291,12 +290,11 @@ pub(crate) mod tests {
         assert_eq!(all.timeout(), Duration::from_secs(1));
         assert_eq!(all.on_timeout(), OnTimeout::Accept);
         assert_eq!(all.retries(), 5);
-        assert_eq!(all.keepalive(), KeepAlive::Pool { idle: 2 });
         assert_eq!(all.keepalive_timeout(), Duration::from_secs(1));
         assert_eq!(all.max_req_body_size(), 1);
         assert_eq!(all.upstream().as_ref(), "cluster");
         assert_eq!(all.request_body(), RequestBody::BufferFilter);
-        assert_eq!(settings(r#", "keepalive": false"#).keepalive(), KeepAlive::Off);
+        assert!(!settings(r#", "keepalive": false"#).keepalive());
     }
 
     #[test]

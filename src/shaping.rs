@@ -141,6 +141,9 @@ impl Keys<'_> {
             Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json)),
             Some(json) => {
                 let content_type = content_type.unwrap_or(crate::reply::JSON);
+                if MediaType::of(content_type.as_bytes()) == MediaType::Binary {
+                    return Err(BrokenRule::new(Rule::BinaryBody, json));
+                }
                 Some((content_type, json.as_bytes().to_vec()))
             }
         };
@@ -365,6 +368,11 @@ mod tests {
             (r#"{"body": {}, "isBase64Encoded": true}"#, Rule::Base64Body),
             (r#"{"body": "?", "headers": {"content-type": "image/png"}}"#, Rule::BinaryBody),
             (r#"{"body": "x", "headers": {"content-type": "json"}}"#, Rule::BinaryBody),
+            (
+                r#"{"body": {"type": "Buffer", "data": [1]}, "headers": {"content-type": "image/png"}}"#,
+                Rule::BinaryBody,
+            ),
+            (r#"{"body": 1, "isBase64Encoded": false, "headers": {"content-type": "image/png"}}"#, Rule::BinaryBody),
             (r#"{"body": "\ud800"}"#, Rule::BodyText),
             (r#"{"body": 1, "body": 2}"#, Rule::Keys),
         ];

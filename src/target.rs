@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use crate::call::CallTemplate;
 use crate::config::Config;
-use crate::connections::Connections;
 use crate::metric::Numbers;
 use crate::proxy::Proxy;
 use crate::settings::Settings;
@@ -15,14 +14,13 @@ use crate::settings::Settings;
 pub struct Target {
     settings: Settings,
     template: Rc<CallTemplate>,
-    connections: Rc<Connections>,
     metrics: Numbers,
 }
 
 impl Target {
-    fn new(settings: Settings, connections: Rc<Connections>) -> Self {
+    fn new(settings: Settings) -> Self {
         let template = Rc::new(CallTemplate::new(&settings));
-        Self { settings, template, connections, metrics: Numbers::default() }
+        Self { settings, template, metrics: Numbers::default() }
     }
 
     /// How a request is served.
@@ -35,12 +33,6 @@ impl Target {
     #[must_use]
     pub const fn template(&self) -> &Rc<CallTemplate> {
         &self.template
-    }
-
-    /// The connections of the calls.
-    #[must_use]
-    pub const fn connections(&self) -> &Rc<Connections> {
-        &self.connections
     }
 
     /// The host's numbers of the metrics.
@@ -71,21 +63,13 @@ pub enum Choice {
 }
 
 impl Targets {
-    /// Prepares the calls of a configuration. Routes to the same upstream share its connections.
+    /// Prepares the calls of a configuration.
     #[must_use]
     pub fn new(config: Config) -> Self {
         match config {
-            Config::Every(settings) => {
-                let connections = Rc::new(Connections::new(settings.keepalive()));
-                Self::Every(Rc::new(Target::new(*settings, connections)))
-            }
+            Config::Every(settings) => Self::Every(Rc::new(Target::new(*settings))),
             Config::Routes(routes) => {
-                let mut upstreams: BTreeMap<Rc<str>, Rc<Connections>> = BTreeMap::new();
-                let target = |(name, settings): (String, Settings)| {
-                    let upstream = upstreams.entry(Rc::clone(settings.upstream()));
-                    let connections = upstream.or_insert_with(|| Rc::new(Connections::new(settings.keepalive())));
-                    (name.into_bytes(), Rc::new(Target::new(settings, Rc::clone(connections))))
-                };
+                let target = |(name, settings): (String, Settings)| (name.into_bytes(), Rc::new(Target::new(settings)));
                 Self::Routes(routes.into_iter().map(target).collect())
             }
         }
@@ -153,16 +137,5 @@ mod tests {
         for (targets, proxy, route, expected) in cases {
             assert_eq!(chosen(targets, proxy, route), expected, "{route:?} on {proxy:?}");
         }
-    }
-
-    #[test]
-    fn routes_to_the_same_upstream_share_its_connections() {
-        let routes = r#""x": {}, "y": {"action": "b"}, "z": {"upstream": "other"}"#;
-        let Targets::Routes(targets) = targets(&format!(r#"{{{BASE}, "routes": {{{routes}}}}}"#)) else {
-            panic!("there are routes");
-        };
-        let connections = |name: &str| targets[name.as_bytes()].connections();
-        assert!(Rc::ptr_eq(connections("x"), connections("y")));
-        assert!(!Rc::ptr_eq(connections("x"), connections("z")));
     }
 }

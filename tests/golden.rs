@@ -80,7 +80,7 @@ fn outcome(answer: &Answer) -> Outcome {
     let own = |status: &str, body: &str| {
         let headers =
             [(":status", status), ("content-type", "text/plain")].map(|(name, value)| (name.into(), value.into()));
-        outcome::Answer::read(&headers, body.into()).expect("a status")
+        outcome::Answer::read(&headers, body.into(), Duration::ZERO).expect("a status")
     };
     match answer {
         Answer::Whole { status, headers, body } => {
@@ -89,7 +89,7 @@ fn outcome(answer: &Answer) -> Outcome {
                 .chain(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())))
                 .chain([("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())])
                 .collect();
-            Outcome::Answered(outcome::Answer::read(&headers, body.clone()).expect("a status"))
+            Outcome::Answered(outcome::Answer::read(&headers, body.clone(), Duration::ZERO).expect("a status"))
         }
         Answer::Fault(Fault::Unreachable | Fault::Closed) => {
             Outcome::Answered(own("503", "upstream connect error or disconnect/reset before headers"))

@@ -154,6 +154,10 @@ fn the_table_of_attributes_is_that_of_the_code() {
                 let given = complete(&format!(r#", "{name}": {value}"#));
                 assert_eq!(complete("").keepalive_timeout(), given.keepalive_timeout(), "{name}: {value}");
             }
+            value if name == "keepalive_pool" => {
+                let given = complete(&format!(r#", "{name}": {value}"#));
+                assert_eq!(given.without_effect_on(Proxy::Apisix).len(), 1, "{name}: {value}");
+            }
             value => {
                 assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
                 let expected = match value {
@@ -181,7 +185,7 @@ fn errors() -> Vec<Error> {
         Error::DeadlinePassed { timeout: 1, activation_id: None },
         Error::BrokenOff { upstream: upstream() },
         not_openwhisk(StatusCode::OK, None, ""),
-        Error::Refused { status: StatusCode::NOT_FOUND, activation_id: None, body: String::new() },
+        Error::Refused { status: StatusCode::NOT_FOUND, activation_id: None, retry_after: None, body: String::new() },
         Error::ActionFailed { activation_id: None, body: String::new() },
         Error::BrokenRule { rule, activation_id: None },
         Error::UnsendableStatus { status: StatusCode::IM_A_TEAPOT, activation_id: None },
@@ -191,6 +195,10 @@ fn errors() -> Vec<Error> {
         Error::ReservedParameter,
         Error::RoutesUnsupported,
         Error::OutOfMemory,
+        Error::MethodNotAllowed { method: "CONNECT" },
+        Error::UpgradeInChunks,
+        Error::IncompleteBody,
+        Error::NotAwaited { timeout: 2, after: 1, activation_id: None },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -210,8 +218,12 @@ fn errors() -> Vec<Error> {
         Error::ReservedParameter => 14,
         Error::RoutesUnsupported => 15,
         Error::OutOfMemory => 16,
+        Error::MethodNotAllowed { .. } => 17,
+        Error::UpgradeInChunks => 18,
+        Error::IncompleteBody => 19,
+        Error::NotAwaited { .. } => 20,
     });
-    assert!(kinds.eq(0..17), "an error is missing");
+    assert!(kinds.eq(0..21), "an error is missing");
     errors
 }
 
@@ -219,7 +231,8 @@ fn errors() -> Vec<Error> {
 fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
     let config = settings(
         r#"{"api_host": "https://ow", "service_token": "a:b", "namespace": "n", "action": "a",
-            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000, "request_body": "buffer_filter"}"#,
+            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000, "keepalive_pool": 5,
+            "request_body": "buffer_filter"}"#,
     );
     let warned = config.without_effect_on(Proxy::Apisix);
     let rows = table("attribute").into_iter().filter(|row| row[4].starts_with("no effect"));

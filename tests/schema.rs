@@ -15,6 +15,7 @@ use jsonschema::Validator;
 use jsonschema::draft202012;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::layer::{ATTRIBUTES, OF_A_ROUTE, OF_THE_TOP_LEVEL};
+use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value, json};
 
 /// What an editor never sees as a value.
@@ -124,14 +125,39 @@ fn values() -> Vec<Value> {
         texts("api_host", &["HTTPS://ow", "http://a..b", "http://ow./x", "http://h:65535", "http://h:65536"]),
         texts(
             "api_host",
-            &["http://[::1]", "http://h/%2", "http://h/%2F/", "http://h/{}", "http://h:", "http://h:080"],
+            &[
+                "http://[::1]",
+                "http://h/%2",
+                "http://h/%2F/",
+                "http://h/{}",
+                "http://h:",
+                "http://h:080",
+                "http://h/api/v1/",
+                "http://h/api/v1/x",
+            ],
         ),
         texts(
             "api_host",
             &["http://a@h", "http://höst", "http:/h", " http://h", "http://h\n", "http:///a", "http://a_b"],
         ),
         texts("service_token", &["$ENV://A", "$env://_a1", "$ENV://", "$ENV://1A", "$ENV:/a:b", "$ENV://a:b", "$e:k"]),
-        texts("service_token", &["a:b:c", "a b:c", "a:é", "a:", ":a", "$Secret://a:b", "", "a:b\n"]),
+        texts(
+            "service_token",
+            &[
+                "a:b:c",
+                "a b:c",
+                "a:é",
+                "a:",
+                ":a",
+                "$Secret://a:b",
+                "",
+                "a:b\n",
+                "a:b\r\n\n",
+                "\"a:b\"",
+                "a:'",
+                "AUTH=a:b",
+            ],
+        ),
         texts("namespace", &["_", "a", "a ", " a", "a  b", ".a", "a.", "@", "a\n", ""]),
         texts(
             "path_prefix",
@@ -197,11 +223,11 @@ fn the_defaults_are_those_of_the_code() {
     let plain = settings(&Map::new());
     for (name, value) in defaults() {
         let given = settings(&[(name.clone(), value.clone())].into_iter().collect());
-        // Whether this one is given matters on APISIX, which warns of it.
-        if name == "keepalive_timeout" {
-            assert_eq!(plain.keepalive_timeout(), given.keepalive_timeout());
-        } else {
-            assert_eq!(plain, given, "{name}: {value}");
+        // Whether these are given matters on APISIX, which warns of them.
+        match name.as_str() {
+            "keepalive_timeout" => assert_eq!(plain.keepalive_timeout(), given.keepalive_timeout()),
+            "keepalive_pool" => assert_eq!(given.without_effect_on(Proxy::Apisix).len(), 1),
+            _ => assert_eq!(plain, given, "{name}: {value}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::{self, get};
 use crate::modes::SLOW;
 use crate::stage::Plan;
-use crate::upstream::{self, answer, answers};
+use crate::upstream;
 
 /// When the answer of a deadline may come: a little early, as Envoy's clock counts from the time at which its loop
 /// woke up, some milliseconds before it makes the call; and later on a busy machine, but before the action of
@@ -17,9 +17,6 @@ use crate::upstream::{self, answer, answers};
 const fn around(deadline: u64) -> Range<Duration> {
     Duration::from_millis(deadline - 20)..Duration::from_millis(2500)
 }
-
-/// An activation of a scripted `OpenWhisk`.
-const ID: &str = "44794bd6aab74415b4e42a308d880e5b";
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -31,15 +28,6 @@ pub fn add(plan: &mut Plan) {
     plan.test_action("deadline::an_action_of_3_seconds_is_given_up_after_1", attributes(), SLOW, |_, port| {
         // Envoy's deadline and the 202 of OpenWhisk come at the same time: the id is known or not.
         id(&given_up(port, 1000, around(1000)));
-    });
-
-    let name = "deadline::a_202_that_comes_early_is_a_504_with_the_id";
-    let body = json!({ "activationId": ID }).to_string();
-    let headers = [("content-type", "application/json"), ("x-openwhisk-activation-id", ID)];
-    let early = answers(answer(202, &headers, body.as_bytes()));
-    plan.test_site(name, attributes(), early, |_, port, _| {
-        let reply = given_up(port, 1000, Duration::ZERO..Duration::from_millis(900));
-        assert_eq!(id(&reply).as_deref(), Some(ID));
     });
 
     let accept = || json!({ "timeout": 500, "on_timeout": "accept" });

@@ -42,8 +42,6 @@ mod function;
 mod golden;
 /// Whole requests as parameters, with the local `OpenWhisk`.
 mod http_context;
-/// Connections to the upstream.
-mod keepalive;
 /// What Prometheus reads.
 mod metrics;
 /// What is done with the action, and how soon.
@@ -76,7 +74,6 @@ fn main() -> ExitCode {
     departure::add(&mut plan);
     update::add(&mut plan);
     deadline::add(&mut plan);
-    keepalive::add(&mut plan);
     transport::add(&mut plan);
     modes::add(&mut plan);
     metrics::add(&mut plan);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use openwhisk_envoy::{CA, Options, render};
 use rcgen::{CertificateParams, KeyPair};
@@ -18,7 +18,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersi
 use serde_json::{Value, json};
 
 use crate::artifact;
-use crate::client::{PATIENCE, Session, get};
+use crate::client::{PATIENCE, get};
 use crate::envoy::Envoy;
 use crate::http1;
 use crate::stage::{Plan, config};
@@ -30,11 +30,8 @@ const READY: &str = "{\"ready\":true}";
 pub fn add(plan: &mut Plan) {
     certificates(plan);
     plan.test_alone("transport::an_idle_connection_is_closed_after_keepalive_timeout", idle);
-    // With a smaller pool some connections may come and go; without care thousands would.
-    for (pool, wait, most) in [(32, 0, 36), (5, 0, 64), (5, 1, 64), (5, 5, 64)] {
-        let name = format!("transport::steady_load_opens_no_new_connections::pool_of_{pool}_and_{wait}_ms");
-        plan.test_alone(&name, move || steady_load(pool, Duration::from_millis(wait), most));
-    }
+    plan.test_alone("transport::without_keepalive_each_call_has_its_own_connection", || kept(false, 50));
+    plan.test_alone("transport::with_keepalive_calls_share_a_connection", || kept(true, 1));
 }
 
 /// A certificate, and who trusts it.
@@ -182,6 +179,21 @@ fn at(upstream: &Upstream, attributes: Value) -> Value {
     merged(json!({ "api_host": format!("http://localhost:{}", upstream.port) }), attributes)
 }
 
+/// Without keep-alive each call has a connection of its own, with it they share one.
+fn kept(keepalive: bool, expected: usize) {
+    const CALLS: usize = 50;
+    let upstream = Upstream::start(upstream::result(READY));
+    let configuration = configuration(at(&upstream, json!({ "keepalive": keepalive })), None);
+    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    for call in 0..CALLS {
+        assert_eq!(get(port(&envoy), "/").status, 200, "call {call}");
+    }
+    let seen = upstream.seen();
+    assert_eq!((seen.calls.len(), seen.accepted), (CALLS, expected));
+    let headers = seen.calls.iter().flat_map(|call| &call.headers);
+    assert!(headers.into_iter().all(|(name, _)| name != "connection"), "connections are the cluster's");
+}
+
 fn idle() {
     let upstream = Upstream::start(upstream::result(READY));
     let configuration = configuration(at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
@@ -193,34 +205,6 @@ fn idle() {
     assert_eq!(seen.accepted, 1);
     // Envoy counts from the end of the answer, a little before the client has its reply.
     assert!((500..10_000).contains(&after.as_millis()), "closed after {after:?}");
-}
-
-fn steady_load(pool: u64, wait: Duration, most: usize) {
-    const CLIENTS: usize = 32;
-    const CALLS: usize = 10_000;
-    let result = upstream::result(READY);
-    let upstream = Upstream::start(Arc::new(move |call, connection| {
-        thread::sleep(wait);
-        result(call, connection)
-    }));
-    let configuration = configuration(at(&upstream, json!({ "keepalive_pool": pool })), None);
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = port(&envoy);
-    let client = |_| {
-        thread::spawn(move || {
-            let mut session = Session::connect(port).expect("Envoy listens");
-            for _ in 0..CALLS.div_ceil(CLIENTS) {
-                assert_eq!(session.post("/", b"{}").expect("a reply").status, 200);
-            }
-        })
-    };
-    let clients: Vec<_> = (0..CLIENTS).map(client).collect();
-    for client in clients {
-        client.join().expect("all replies");
-    }
-    let seen = upstream.seen();
-    assert!(seen.calls.len() >= CALLS, "{}", seen.calls.len());
-    assert!(seen.accepted <= most, "{} connections", seen.accepted);
 }
 
 /// A key, and a certificate that it signed itself.

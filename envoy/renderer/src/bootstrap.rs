@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Host, Security};
-use crate::render::{CA, Form, Options};
+use crate::render::{CA, Form, Options, Protocol};
 use crate::route::{Paths, Route};
 use crate::yaml::{Map, Node};
 
@@ -13,6 +13,9 @@ const FILTER: &str = "openwhisk";
 
 /// The name of Envoy's buffer filter.
 const BUFFER: &str = "envoy.filters.http.buffer";
+
+/// The cluster without a host, behind the routes of the filter. No `upstream` has this name, as none holds an `@`.
+const NOWHERE: &str = "nowhere@openwhisk";
 
 /// The labels of the filter's metrics, which their names hold as `;action=…`.
 const TAGS: &[&str] = &["action", "status", "kind"];
@@ -50,7 +53,7 @@ pub fn header(parts: &Parts<'_>) -> String {
             "Parts for a configuration of Envoy, 1.35 or newer, printed by `openwhisk-envoy`.",
             "- stats_config: to the top, for the labels of the filter's metrics.",
             "- http_filters: into the HTTP connection manager, before envoy.filters.http.router.",
-            "- clusters: into static_resources.",
+            "- clusters: into static_resources. The one without a host is for the routes of the filter.",
             &limit,
         ],
     };
@@ -130,8 +133,8 @@ fn stats_config() -> Node {
 }
 
 fn manager(parts: &Parts<'_>) -> Node {
-    let log =
-        "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION% ms activation=%RESP(X-OPENWHISK-ACTIVATION-ID)%\n";
+    let log = "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION% ms activation=%RESP(X-OPENWHISK-ACTIVATION-ID)% \
+         error=%FILTER_STATE(wasm.openwhisk.error:PLAIN)%\n";
     let format = Map::new().with("text_format_source", Map::new().with("inline_string", log));
     let log =
         typed("envoy.access_loggers.stdout", "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", |log| {
@@ -177,17 +180,19 @@ fn routes(parts: &Parts<'_>) -> Vec<Node> {
             Map::new()
                 .with("name", name.as_str())
                 .with("match", condition.flow())
-                .with("direct_response", response(500, "the filter openwhisk is not in the chain\n"))
+                .with("route", Map::new().with("cluster", NOWHERE).flow())
                 .with_some("typed_per_filter_config", parts.has_buffer_filter.then_some(buffer)),
         );
         match (index, parts.is_every) {
             (0, true) => route.about(
-                "Change: the route which the action answers. The filter replies before the route's own action is\n\
-                 reached, so what stands there is only a safety net.",
+                "Change: the route which the action answers. The filter replies before the route's own cluster is\n\
+                 reached, which has no host: what gets by the filter reaches nothing. A `direct_response` would switch\n\
+                 off what other filters do on this route (`cors`, for one).",
             ),
             (0, false) => route.about(
                 "Change: what the routes match. Their names are those in `routes`. The filter replies before a route's\n\
-                 own action is reached, so what stands there is only a safety net.",
+                 own cluster is reached, which has no host: what gets by the filter reaches nothing. A\n\
+                 `direct_response` would switch off what other filters do on a route (`cors`, for one).",
             ),
             _ => route,
         }
@@ -256,7 +261,14 @@ fn filter(parts: &Parts<'_>) -> Node {
 }
 
 fn clusters(parts: &Parts<'_>) -> Vec<Node> {
-    parts.clusters.iter().map(|one| cluster(one, parts.options)).collect()
+    parts.clusters.iter().map(|one| cluster(one, parts.options)).chain([nowhere()]).collect()
+}
+
+/// What the routes of the filter lead to: whatever gets by the filter, because it is not in the chain or switched off,
+/// gets 503 and reaches nobody.
+fn nowhere() -> Node {
+    Node::from(Map::new().with("name", NOWHERE).with("type", "STATIC"))
+        .about("No host: a request that gets by the filter reaches nothing.")
 }
 
 fn cluster(cluster: &Cluster, options: &Options) -> Node {
@@ -275,11 +287,23 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
     let endpoint =
         Map::new().with("endpoint", Map::new().with("address", endpoint.about("Change: host and port of `api_host`.")));
     let endpoints = Map::new().with("lb_endpoints", vec![endpoint.into()]);
-    let idle = Node::from(seconds(cluster.idle_timeout))
-        .about("Change: `keepalive_timeout`, how long an idle connection is kept.");
+    let connections = match cluster.idle_timeout {
+        Some(idle) => Map::new().with(
+            "idle_timeout",
+            Node::from(seconds(idle)).about("Change: `keepalive_timeout`, how long an idle connection is kept."),
+        ),
+        None => Map::new().with(
+            "max_requests_per_connection",
+            Node::from(1).about("`keepalive` is false: each call has a connection of its own."),
+        ),
+    };
+    let version = match options.protocol {
+        Protocol::Http1 => "http_protocol_options",
+        Protocol::Http2 => "http2_protocol_options",
+    };
     let protocol = any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
-        .with("explicit_http_config", Map::new().with("http_protocol_options", Map::new()))
-        .with("common_http_protocol_options", Map::new().with("idle_timeout", idle));
+        .with("explicit_http_config", Map::new().with(version, Map::new()))
+        .with("common_http_protocol_options", connections);
     Map::new()
         .with("name", cluster.name.as_str())
         .with("type", Node::from(resolved).about("STATIC for an address, STRICT_DNS for a name."))
@@ -315,7 +339,10 @@ fn tls(cluster: &Cluster, options: &Options) -> Option<Node> {
         Host::Ip(_) => ("IP_ADDRESS", None),
     };
     let newest = Node::from("TLSv1_3").about("Envoy's own maximum for upstreams is TLSv1_2.");
-    let common = Map::new().with("tls_params", Map::new().with("tls_maximum_protocol_version", newest));
+    let alpn = (options.protocol == Protocol::Http2).then(|| Node::Words(vec!["h2".to_owned()]));
+    let common = Map::new()
+        .with("tls_params", Map::new().with("tls_maximum_protocol_version", newest))
+        .with_some("alpn_protocols", alpn);
     let common = if cluster.security == Security::Verified {
         let ca = Node::from(options.ca.as_deref().unwrap_or(CA)).about("Change: the certificates of those to trust.");
         let alternative = Map::new().with("san_type", kind).with("matcher", Map::new().with("exact", name).flow());

@@ -27,8 +27,8 @@ pub struct Cluster {
     pub security: Security,
     /// How long a connection may take.
     pub connect_timeout: Duration,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
+    /// How long an idle connection is kept, if any is kept for later calls.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A host and its port.
@@ -97,7 +97,7 @@ impl Cluster {
             address: Address::of(settings.api_host()),
             security,
             connect_timeout: settings.timeout().min(LONGEST_CONNECT),
-            idle_timeout: settings.keepalive_timeout().min(LONGEST_IDLE),
+            idle_timeout: settings.keepalive().then(|| settings.keepalive_timeout().min(LONGEST_IDLE)),
         }
     }
 }

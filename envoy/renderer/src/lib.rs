@@ -19,5 +19,5 @@ mod yaml;
 
 pub use cluster::SharedName;
 pub use found::NotFound;
-pub use render::{CA, Error, Form, Options, Rendered, WASM, render};
+pub use render::{CA, Error, Form, Options, Protocol, Rendered, WASM, render};
 pub use route::{InvalidPrefix, Prefix};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use openwhisk_envoy::{CA, Error, Form, Options, Prefix, WASM, render};
+use openwhisk_envoy::{CA, Error, Form, Options, Prefix, Protocol, WASM, render};
 
 /// Where systems keep the certificates of those to trust, after [`CA`]: Fedora, openSUSE, BSD and macOS.
 const OTHER_CAS: &[&str] = &["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
@@ -41,6 +41,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = WASM)]
     wasm: String,
 
+    /// Speak HTTP/2 to `OpenWhisk`, for one behind a proxy or in a mesh that does
+    #[arg(long)]
+    http2: bool,
+
     /// Which paths the action answers if the configuration has no `routes` [default: `path_prefix`, or all]
     #[arg(long, value_name = "PATH")]
     route_prefix: Option<Prefix>,
@@ -60,10 +64,11 @@ fn main() -> ExitCode {
 
 /// Prints, or gives the lines of an error.
 fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments { config, fragment, ca, listen, admin, wasm, route_prefix } = arguments;
+    let Arguments { config, fragment, ca, listen, admin, wasm, http2, route_prefix } = arguments;
     let text = read(&config).map_err(|error| format!("{config}: {error}"))?;
     let form = if fragment { Form::Fragment } else { Form::Bootstrap };
-    let mut options = Options { form, ca, listen, admin, wasm, route_prefix };
+    let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
+    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix };
     let mut rendered = render(&text, &options).map_err(|error: Error| error.to_string())?;
     // Only this system's file, if it has none where most have it: where Envoy runs is not known here.
     let elsewhere = OTHER_CAS.iter().find(|path| Path::new(path).is_file());

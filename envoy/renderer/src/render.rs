@@ -30,6 +30,16 @@ pub enum Form {
     Fragment,
 }
 
+/// What Envoy speaks to `OpenWhisk`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, as `OpenWhisk` itself does.
+    #[default]
+    Http1,
+    /// HTTP/2, as many a proxy in front of it does.
+    Http2,
+}
+
 /// What a configuration of the filter does not say.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -43,6 +53,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// The file of the filter.
     pub wasm: String,
+    /// What Envoy speaks to `OpenWhisk`.
+    pub protocol: Protocol,
     /// The paths that the action answers, in a configuration without `routes`.
     pub route_prefix: Option<Prefix>,
 }
@@ -55,6 +67,7 @@ impl Default for Options {
             listen: (Ipv4Addr::LOCALHOST, 10000).into(),
             admin: (Ipv4Addr::LOCALHOST, 9901).into(),
             wasm: WASM.to_owned(),
+            protocol: Protocol::default(),
             route_prefix: None,
         }
     }

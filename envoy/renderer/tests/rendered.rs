@@ -129,7 +129,7 @@ fn routes_become_a_route_table_and_clusters() {
     assert_eq!(rows, expected);
     let clusters = document.pointer("/static_resources/clusters").and_then(Value::as_array).expect("clusters");
     let names: Vec<_> = clusters.iter().map(|cluster| &cluster["name"]).collect();
-    assert_eq!(names, ["far.example:443", "ow:80"]);
+    assert_eq!(names, ["far.example:443", "ow:80", "nowhere@openwhisk"]);
     let variables =
         format!("{MANAGER}/http_filters/0/typed_config/config/vm_config/environment_variables/host_env_keys");
     assert_eq!(document.pointer(&variables), Some(&json!(["FAR", "TOKEN"])));

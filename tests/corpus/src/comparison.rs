@@ -94,6 +94,9 @@ impl Case {
                 if !matches!(driver, Driver::Native | Driver::AbiEnvoy) {
                     headers.retain(|name, _| !RETRY_HEADERS.contains(&name.as_str()));
                 }
+                if driver == Driver::AbiApisix && self.config.get("keepalive") == Some(&Value::Bool(false)) {
+                    headers.insert("connection".to_owned(), vec!["close".to_owned()]);
+                }
                 compare_headers(&mut lines, "call", &headers, &by_name(&got.headers, added.calls));
                 match &expected.body {
                     ExpectedBody::Bytes(expected) => compare_bytes(&mut lines, "call", expected, &got.body),

@@ -145,9 +145,9 @@ fn called(settings: &Settings, config: &Config) -> Held {
     ];
     let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
     let template = Rc::new(CallTemplate::new(settings));
-    for (proxy, close) in [(Proxy::Envoy, true), (Proxy::Apisix, false)] {
+    for proxy in [Proxy::Envoy, Proxy::Apisix] {
         let request = Request::from_headers(headers.clone());
-        let call = Call::new(Rc::clone(&template), proxy, request, close, Vec::new());
+        let call = Call::new(Rc::clone(&template), proxy, request, Vec::new());
         crate::call::check(&call)?;
         let has_retries = call.headers().iter().any(|(name, _)| name.starts_with("x-envoy-"));
         ensure!(has_retries == (proxy == Proxy::Envoy && settings.retries() > 0), "retries on {proxy:?}");

@@ -1,11 +1,9 @@
 //! What must hold for requests, whatever happens to them and in whatever order.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use openwhisk_filter::connections::{Connections, KeepAlive};
 use openwhisk_filter::exchange::{Exchange, Step};
 use openwhisk_filter::outcome::{Outcome, Refusal};
 use openwhisk_filter::proxy::Proxy;
@@ -34,8 +32,8 @@ pub struct Traffic {
     pub http: bool,
     /// The attribute `on_timeout`.
     pub accept: bool,
-    /// The attribute `keepalive_pool`; 0 for `keepalive: false`.
-    pub pool: u8,
+    /// The attribute `keepalive`: 0 for false.
+    pub keepalive: u8,
     /// The attribute `max_req_body_size`, less one.
     pub limit: u16,
     /// What happens, and to which request.
@@ -109,7 +107,7 @@ pub enum Read {
     Long,
 }
 
-encode_fields!(Traffic { is_apisix, scope, mode, http, accept, pool, limit, events });
+encode_fields!(Traffic { is_apisix, scope, mode, http, accept, keepalive, limit, events });
 
 impl Encode for Scope {
     fn encode(&self, bytes: &mut Vec<u8>) {
@@ -185,29 +183,17 @@ pub fn exchange(input: &Traffic) {
 fn check(input: &Traffic) -> Held {
     let targets = targets(input)?.map(Rc::new);
     let proxy = proxy(input.is_apisix);
-    let mut pools = Pools::new(targets.as_deref());
     let mut streams: Vec<_> = (0..STREAMS).map(|_| Stream::new(targets.clone(), proxy)).collect();
     for (index, (number, event)) in input.events.iter().enumerate() {
         let Some(stream) = streams.get_mut(usize::from(*number).checked_rem(STREAMS).unwrap_or_default()) else {
             continue;
         };
         if *event == Event::Gone {
-            if let State::Calling { upstream, close } = &stream.state {
-                pools.end(upstream, *close)?;
-            }
             *stream = Stream::new(targets.clone(), proxy);
         } else {
-            stream.happen(event, &mut pools).map_err(|wrong| format!("event {index} ({event:?}): {wrong}"))?;
-        }
-        pools.check().map_err(|wrong| format!("event {index} ({event:?}): {wrong}"))?;
-    }
-    for stream in streams {
-        if let State::Calling { upstream, close } = &stream.state {
-            pools.end(upstream, *close)?;
+            stream.happen(event).map_err(|wrong| format!("event {index} ({event:?}): {wrong}"))?;
         }
     }
-    pools.check()?;
-    ensure!(pools.0.values().all(|pool| pool.in_flight == 0), "calls are in flight at the end: {:?}", pools.0);
     Ok(())
 }
 
@@ -217,8 +203,7 @@ fn targets(input: &Traffic) -> Result<Option<Targets>, String> {
         "parameters": if input.http { "http" } else { "body" },
         "on_timeout": if input.accept { "accept" } else { "error" },
         "timeout": 1000,
-        "keepalive": input.pool > 0,
-        "keepalive_pool": input.pool.max(1),
+        "keepalive": input.keepalive > 0,
         "max_req_body_size": u32::from(input.limit).saturating_add(1),
     });
     if let (Scope::Routes, Some(attributes)) = (input.scope, attributes.as_object_mut()) {
@@ -229,72 +214,6 @@ fn targets(input: &Traffic) -> Result<Option<Targets>, String> {
         return Ok(None);
     }
     config(attributes).map(|config| Some(Targets::new(config))).ok_or_else(|| "the configuration is refused".to_owned())
-}
-
-/// What the connections of each upstream should be, beside what they are.
-struct Pools(BTreeMap<String, Pool>);
-
-#[derive(Debug)]
-struct Pool {
-    connections: Rc<Connections>,
-    keepalive: KeepAlive,
-    open: u64,
-    in_flight: u64,
-}
-
-impl Pools {
-    fn new(targets: Option<&Targets>) -> Self {
-        let all: Vec<&Rc<Target>> = match targets {
-            None => Vec::new(),
-            Some(Targets::Every(target)) => vec![target],
-            Some(Targets::Routes(routes)) => routes.values().collect(),
-        };
-        let pool = |target: &Rc<Target>| {
-            let connections = Rc::clone(target.connections());
-            let keepalive = target.settings().keepalive();
-            (target.settings().upstream().to_string(), Pool { connections, keepalive, open: 0, in_flight: 0 })
-        };
-        Self(all.into_iter().map(pool).collect())
-    }
-
-    fn of(&mut self, upstream: &str) -> Result<&mut Pool, String> {
-        self.0.get_mut(upstream).ok_or_else(|| format!("a call to the upstream {upstream:?}"))
-    }
-
-    /// A call begins, which asks for `connection: close` or not.
-    fn begin(&mut self, upstream: &str, close: bool) -> Held {
-        let pool = self.of(upstream)?;
-        let idle = pool.open.checked_sub(pool.in_flight).ok_or("more calls than connections")?;
-        pool.open = pool.open.saturating_add(u64::from(idle == 0));
-        pool.in_flight = pool.in_flight.saturating_add(1);
-        let is_right = match pool.keepalive {
-            KeepAlive::Off => close,
-            // When it must close is a matter of many calls, for the tests of the filter itself.
-            KeepAlive::Pool { idle: most } => !close || idle > most,
-        };
-        ensure!(is_right, "`connection: close` is {close} with {idle} idle connections of {:?}", pool.keepalive);
-        Ok(())
-    }
-
-    /// A call ends, and with it perhaps its connection.
-    fn end(&mut self, upstream: &str, closes: bool) -> Held {
-        let pool = self.of(upstream)?;
-        pool.in_flight = pool.in_flight.checked_sub(1).ok_or("a call ends that was never made")?;
-        pool.open = pool.open.checked_sub(u64::from(closes)).ok_or("a connection ends that was never there")?;
-        Ok(())
-    }
-
-    fn check(&self) -> Held {
-        for (upstream, Pool { connections, open, in_flight, .. }) in &self.0 {
-            ensure!(connections.open() == *open, "{} connections to {upstream}, expected {open}", connections.open());
-            // Only the debug output tells how many calls are in flight.
-            let shown = format!("{connections:?}");
-            let is_same = shown.contains(&format!("in_flight: Cell {{ value: {in_flight} }},"));
-            ensure!(is_same, "{in_flight} calls are in flight to {upstream}, but there is {shown}");
-            ensure!(in_flight <= open, "{in_flight} calls on {open} connections to {upstream}");
-        }
-        Ok(())
-    }
 }
 
 /// A request, and where it should be.
@@ -309,7 +228,7 @@ enum State {
     New,
     Passing,
     Reading { size: usize },
-    Calling { upstream: String, close: bool },
+    Calling,
     Over,
 }
 
@@ -319,13 +238,13 @@ impl Stream {
     }
 
     /// Hands an event in and checks the step.
-    fn happen(&mut self, event: &Event, pools: &mut Pools) -> Held {
+    fn happen(&mut self, event: &Event) -> Held {
         let outcome = match event {
             Event::Headers { route, headers, is_all } => {
-                return self.on_headers(route.as_ref(), headers, *is_all, pools);
+                return self.on_headers(route.as_ref(), headers, *is_all);
             }
-            Event::Body { size, is_all, read } => return self.on_body((*size).into(), *is_all, read, pools),
-            Event::Trailers { read } => return self.on_trailers(read, pools),
+            Event::Body { size, is_all, read } => return self.on_body((*size).into(), *is_all, read),
+            Event::Trailers { read } => return self.on_trailers(read),
             Event::Silence(after) => Outcome::Silent { elapsed: Duration::from_millis((*after).into()) },
             Event::Unknown => Outcome::Refused(Refusal::UnknownUpstream),
             Event::Unavailable => Outcome::Refused(Refusal::UnavailableUpstream),
@@ -335,18 +254,14 @@ impl Stream {
             }
             Event::Gone => return Ok(()),
         };
-        let is_lost = !outcome.is_of_upstream(self.proxy);
         let step = self.exchange.on_outcome(outcome);
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Calling { upstream, close } => {
-                pools.end(&upstream, close || is_lost)?;
-                self.ends(&step, None)
-            }
+            State::Calling => self.ends(&step, None),
             state => self.stays(state, &step),
         }
     }
 
-    fn on_headers(&mut self, route: Option<&Line>, headers: &[Header], is_all: bool, pools: &mut Pools) -> Held {
+    fn on_headers(&mut self, route: Option<&Line>, headers: &[Header], is_all: bool) -> Held {
         let headers: Vec<_> = headers.iter().map(told).collect();
         let is_fresh = matches!(self.state, State::New);
         let mut is_read = false;
@@ -376,13 +291,13 @@ impl Stream {
         if length.is_some_and(|length| self.settings().is_none_or(|settings| length > settings.max_req_body_size())) {
             self.ends(&step, Some(413))
         } else if is_all {
-            self.invokes(step, Some(Vec::new()), pools)
+            self.invokes(step, Some(Vec::new()))
         } else {
             self.stays(State::Reading { size: 0 }, &step)
         }
     }
 
-    fn on_body(&mut self, size: usize, is_all: bool, read: &Read, pools: &mut Pools) -> Held {
+    fn on_body(&mut self, size: usize, is_all: bool, read: &Read) -> Held {
         let mut reads = 0_usize;
         let step = self.exchange.on_request_body(size, is_all, |wanted| {
             reads = reads.saturating_add(1);
@@ -399,18 +314,18 @@ impl Stream {
             self.ends(&step, Some(413))
         } else if is_all {
             let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
-            self.invokes(step, body.filter(|body| body.len() == size), pools)
+            self.invokes(step, body.filter(|body| body.len() == size))
         } else {
             self.stays(State::Reading { size }, &step)
         }
     }
 
-    fn on_trailers(&mut self, read: &Read, pools: &mut Pools) -> Held {
+    fn on_trailers(&mut self, read: &Read) -> Held {
         let step = self.exchange.on_request_trailers(|wanted| read.bytes(wanted));
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading { size } => {
                 let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
-                self.invokes(step, body.filter(|body| body.len() == size), pools)
+                self.invokes(step, body.filter(|body| body.len() == size))
             }
             state => self.stays(state, &step),
         }
@@ -421,7 +336,7 @@ impl Stream {
     }
 
     /// The request is complete, so there must be a call, unless the body cannot be read or makes no parameters.
-    fn invokes(&mut self, step: Step, body: Option<Vec<u8>>, pools: &mut Pools) -> Held {
+    fn invokes(&mut self, step: Step, body: Option<Vec<u8>>) -> Held {
         let Some(body) = body else { return self.ends(&step, Some(500)) };
         let settings = self.settings().ok_or("a request without a target")?;
         let takes_context = matches!(settings.parameters(), Parameters::Http(_)) && settings.mode() != Mode::Metadata;
@@ -438,8 +353,9 @@ impl Stream {
             call.body().escape_ascii()
         );
         let close = call.headers().contains(&("connection", "close"));
-        pools.begin(call.upstream(), close)?;
-        self.state = State::Calling { upstream: call.upstream().to_owned(), close };
+        let expected = self.proxy == Proxy::Apisix && !settings.keepalive();
+        ensure!(close == expected, "`connection: close` is {close} on {:?}", self.proxy);
+        self.state = State::Calling;
         Ok(())
     }
 

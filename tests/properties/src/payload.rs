@@ -81,7 +81,7 @@ fn check_asked(input: &Asked) -> Held {
     match made {
         Ok(parameters) => {
             let template = Rc::new(CallTemplate::new(&settings));
-            crate::call::check(&Call::new(template, Proxy::Envoy, request, false, parameters))
+            crate::call::check(&Call::new(template, Proxy::Envoy, request, parameters))
         }
         Err(error) => {
             let reply = Reply::to_error(&error, request.id());

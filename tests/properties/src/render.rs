@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::connections::KeepAlive;
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::settings::{Mode, OnTimeout, Parameters, RequestBody, Settings};
 use serde_json::{Map, Value};
@@ -32,23 +31,20 @@ pub fn render(config: &Config) -> Option<Value> {
 fn of_connections(settings: &Settings) -> Attributes {
     let mut all = Attributes::new();
     all.insert("ssl_verify".to_owned(), settings.ssl_verify().into());
-    match settings.keepalive() {
-        KeepAlive::Off => _ = all.insert("keepalive".to_owned(), false.into()),
-        KeepAlive::Pool { idle } => {
-            all.insert("keepalive".to_owned(), true.into());
-            all.insert("keepalive_pool".to_owned(), idle.into());
-        }
-    }
+    all.insert("keepalive".to_owned(), settings.keepalive().into());
     let request_body = match settings.request_body() {
         RequestBody::Pause => "pause",
         RequestBody::BufferFilter => "buffer_filter",
     };
     all.insert("request_body".to_owned(), request_body.into());
-    // Whether it is given matters on APISIX, which warns of it; nothing else tells.
+    // Whether these are given matters on APISIX, which warns of them; nothing else tells.
     let warnings = settings.without_effect_on(Proxy::Apisix);
     if warnings.iter().any(|warning| warning.starts_with("`keepalive_timeout`")) {
         let timeout = u64::try_from(settings.keepalive_timeout().as_millis()).unwrap_or(u64::MAX);
         all.insert("keepalive_timeout".to_owned(), timeout.into());
+    }
+    if warnings.iter().any(|warning| warning.starts_with("`keepalive_pool`")) {
+        all.insert("keepalive_pool".to_owned(), 1.into());
     }
     all
 }

@@ -1,5 +1,7 @@
 //! What must hold for the reply to an answer of `OpenWhisk`, of whatever status and bytes.
 
+use std::time::Duration;
+
 use arbitrary::Arbitrary;
 use http::StatusCode;
 use openwhisk_filter::error::{Error, Words};
@@ -82,6 +84,12 @@ impl Head {
         self.status.checked_rem(1000).unwrap_or_default()
     }
 
+    /// Whether Envoy made it itself.
+    fn is_envoys(&self) -> bool {
+        let is_text = self.content_type.as_ref().is_some_and(|value| value.0 == b"text/plain");
+        matches!(self.status(), 502..=504) && is_text && !self.is_upstreams
+    }
+
     /// The answer with a body, as a host tells it. Nothing if there is no status.
     #[must_use]
     pub fn answer(&self, body: &[u8]) -> Option<outcome::Answer> {
@@ -94,7 +102,7 @@ impl Head {
             self.is_upstreams.then(|| ("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())),
         ];
         let headers: Vec<_> = headers.into_iter().flatten().collect();
-        outcome::Answer::read(&headers, body.to_vec())
+        outcome::Answer::read(&headers, body.to_vec(), Duration::ZERO)
     }
 }
 
@@ -113,7 +121,7 @@ fn check_answered(input: &Answered) -> Held {
     let settings = settings(attributes).ok_or("the configuration is refused")?;
     let request = Request::from_headers(vec![("x-request-id".to_owned(), input.request_id.0.clone())]);
 
-    let is_of_upstream = Outcome::Answered(answer.clone()).is_of_upstream(proxy);
+    let is_of_upstream = proxy == Proxy::Apisix || !input.head.is_envoys();
     let activation = Outcome::Answered(answer).into_activation(&settings, proxy);
     let id = input.head.id.as_ref().map(|id| id.0.as_slice());
     let id =

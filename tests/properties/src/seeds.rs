@@ -114,7 +114,7 @@ fn traffic(case: &Case) -> Traffic {
         mode: mode(case),
         http: text(case, "parameters") == "http",
         accept: text(case, "on_timeout") == "accept",
-        pool: if case.config.get("keepalive") == Some(&Value::Bool(false)) { 0 } else { 5 },
+        keepalive: if case.config.get("keepalive") == Some(&Value::Bool(false)) { 0 } else { 5 },
         limit: number("max_req_body_size").and_then(|limit| u16::try_from(limit).ok()).unwrap_or(u16::MAX),
         events: [Some(begin), middle, end].into_iter().flatten().map(|event| (0, event)).collect(),
     }
@@ -132,13 +132,13 @@ pub fn others() -> Vec<Seed> {
     let headers = |route: &str| Event::Headers { route: Some(line(route)), headers: Vec::new(), is_all: false };
     let end = || Event::Trailers { read: Read::Whole(line("{}")) };
     let answer = || Event::Answer { head: head(200, &[]), body: line("{}") };
-    let traffic = |is_apisix, scope, pool, events| Traffic {
+    let traffic = |is_apisix, scope, keepalive, events| Traffic {
         is_apisix,
         scope,
         mode: Mode::Result,
         http: false,
         accept: false,
-        pool,
+        keepalive,
         limit: 8,
         events,
     };
@@ -169,7 +169,7 @@ pub fn others() -> Vec<Seed> {
     vec![
         ("exchange", traffic(false, Scope::Routes, 1, three.clone()).encoded()),
         ("exchange", traffic(false, Scope::Every, 1, three.clone()).encoded()),
-        ("exchange", traffic(false, Scope::Every, 0, three.clone()).encoded()),
+        ("exchange", traffic(true, Scope::Every, 0, three.clone()).encoded()),
         ("exchange", traffic(true, Scope::Routes, 1, three).encoded()),
         ("exchange", traffic(true, Scope::Every, 1, one.clone()).encoded()),
         ("exchange", traffic(false, Scope::None, 1, one.clone()).encoded()),

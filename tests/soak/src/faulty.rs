@@ -49,7 +49,7 @@ fn expected(ticket: &Ticket) -> Expected {
         Script::SplitValue => breaks("a value in `headers` must not hold control characters"),
         Script::SplitName => breaks("a name in `headers` must be a token of HTTP"),
         Script::BadStatus => breaks("`statusCode` must be a whole number from 200 to 599"),
-        Script::BadBytes => breaks("`body` must be base64 where the content type is binary"),
+        Script::BadBytes => breaks("`body` must be a string of base64 where the content type is binary"),
         Script::Failed => Expected::json(502, json!({ "error": text }).to_string()).about(ticket),
         Script::FailedShaped => Expected::json(418, json!({ "ticket": text }).to_string()).about(ticket),
         Script::Refused => Expected::json(refusal(ticket), json!({ "error": "refused", "code": text }).to_string()),

@@ -51,7 +51,7 @@ impl Meaning {
             Ok(Activation { news: News::Failure, .. }) => Self::Failure,
             Ok(Activation { news: News::AsIs(status), .. }) => Self::AsIs(status.as_u16()),
             Err(Error::ActionFailed { .. }) => Self::ActionFailed,
-            Err(Error::DeadlinePassed { .. }) => Self::Late,
+            Err(Error::DeadlinePassed { .. } | Error::NotAwaited { .. }) => Self::Late,
             Err(Error::Refused { .. }) => Self::Refused,
             Err(Error::NotOpenWhisk { .. }) => Self::Nonsense,
             Err(_) => Self::Other,

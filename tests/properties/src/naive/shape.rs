@@ -160,6 +160,9 @@ fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, 
             Some((content_type, Body::Bytes(bytes))).filter(|(_, body)| !matches!(body, Body::Bytes(b) if b.is_empty()))
         }
         Some(_) if is_base64 == Some(true) => return Err(Objection::Broken),
+        Some(_) if content_type.as_ref().is_some_and(|label| !is_text(label.as_bytes())) => {
+            return Err(Objection::Broken);
+        }
         Some(json) => Some((content_type.unwrap_or_else(|| "application/json".to_owned()), Body::Json(json.clone()))),
     };
     let status = code.unwrap_or(if body.is_some() { status } else { empty });

@@ -296,13 +296,13 @@ pub fn traffic() -> BoxedStrategy<Traffic> {
     let events = prop::collection::vec((0..3_u8, event()), 0..24);
     let is_apisix = prop::bool::weighted(0.3);
     (is_apisix, scope, mode(), any::<bool>(), any::<bool>(), 0..3_u8, limit, events)
-        .prop_map(|(is_apisix, scope, mode, http, accept, pool, limit, events)| Traffic {
+        .prop_map(|(is_apisix, scope, mode, http, accept, keepalive, limit, events)| Traffic {
             is_apisix,
             scope,
             mode,
             http,
             accept,
-            pool,
+            keepalive,
             limit,
             events,
         })
