@@ -29,8 +29,8 @@ pub enum Error {
         /// The method.
         method: &'static str,
     },
-    /// Client: a request with `upgrade` has a body in chunks, of which the host does not tell the beginnings and ends.
-    UpgradeInChunks,
+    /// Client: a request with `upgrade` may have a body, and does not tell its length.
+    LengthRequired,
     /// Client: the body of a request with `upgrade` is shorter than announced.
     IncompleteBody,
     /// Client: what the action would receive is larger than the filter has memory for.
@@ -141,9 +141,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::RequestTooLarge { .. } | Self::OutOfMemory => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MalformedBody { .. } | Self::ReservedParameter | Self::UpgradeInChunks | Self::IncompleteBody => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedBody { .. } | Self::ReservedParameter | Self::IncompleteBody => StatusCode::BAD_REQUEST,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -179,7 +178,7 @@ impl Error {
             }
             Self::MalformedBody { .. }
             | Self::MethodNotAllowed { .. }
-            | Self::UpgradeInChunks
+            | Self::LengthRequired
             | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::UnsendableStatus { .. }
@@ -224,7 +223,7 @@ impl Error {
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
             | Self::MethodNotAllowed { .. }
-            | Self::UpgradeInChunks
+            | Self::LengthRequired
             | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::ReservedParameter
@@ -255,7 +254,7 @@ impl Error {
             Self::RequestTooLarge { .. }
             | Self::MalformedBody { .. }
             | Self::MethodNotAllowed { .. }
-            | Self::UpgradeInChunks
+            | Self::LengthRequired
             | Self::IncompleteBody
             | Self::OutOfMemory
             | Self::ReservedParameter
@@ -285,7 +284,7 @@ impl fmt::Display for Error {
             }
             Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
             Self::MethodNotAllowed { method } => write!(f, "the method {method} invokes no action"),
-            Self::UpgradeInChunks => f.write_str("the body of a request with upgrade must not be chunked"),
+            Self::LengthRequired => f.write_str("the body of a request with upgrade needs a content-length"),
             Self::IncompleteBody => f.write_str("the body of the request ended before its content-length"),
             Self::OutOfMemory => f.write_str("the body of the request is larger than there is memory for"),
             Self::ReservedParameter => {
@@ -373,7 +372,7 @@ mod tests {
             ),
             (Error::OutOfMemory, 413, "the body of the request is larger than there is memory for"),
             (Error::MethodNotAllowed { method: "CONNECT" }, 405, "the method CONNECT invokes no action"),
-            (Error::UpgradeInChunks, 400, "the body of a request with upgrade must not be chunked"),
+            (Error::LengthRequired, 411, "the body of a request with upgrade needs a content-length"),
             (Error::IncompleteBody, 400, "the body of the request ended before its content-length"),
             (
                 Error::NotAwaited { timeout: 8000, after: 20, activation_id: None },

@@ -340,8 +340,8 @@ mod tests {
         let mut short = exchange();
         assert_eq!(begin(&mut short, upgrade(&[("content-length", "4")]), false), Step::Wait);
         assert_eq!(status(&short.on_request_body(3, true, never)), 400);
-        let mut chunked = exchange();
-        assert_eq!(status(&begin(&mut chunked, upgrade(&[("transfer-encoding", "chunked")]), false)), 400);
+        let mut unknown = exchange();
+        assert_eq!(status(&begin(&mut unknown, upgrade(&[(":method", "POST")]), false)), 411);
         let mut large = exchange();
         assert_eq!(status(&begin(&mut large, upgrade(&[("content-length", "9")]), false)), 413);
     }

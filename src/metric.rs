@@ -85,7 +85,7 @@ impl ErrorKind {
             Error::MalformedBody { .. }
             | Error::ReservedParameter
             | Error::MethodNotAllowed { .. }
-            | Error::UpgradeInChunks
+            | Error::LengthRequired
             | Error::IncompleteBody => Self::Malformed,
             Error::UnknownUpstream { .. } | Error::UnavailableUpstream { .. } | Error::Unreachable { .. } => {
                 Self::Connect

@@ -18,12 +18,16 @@ pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk refuses both with 400 and 405.
 const OF_THE_CONNECTION: &[&str] = &["CONNECT", "TRACE"];
 
+/// Methods of which a request has a body: without one it tells a length of 0.
+///
+/// Source: RFC 9110 section 8.6.
+const WITH_A_BODY: &[&str] = &["POST", "PUT", "PATCH"];
+
 const CONNECTION: &str = "connection";
 const CONTENT_LENGTH: &str = "content-length";
 const CONTENT_TYPE: &str = "content-type";
 const METHOD: &str = ":method";
 const PATH: &str = ":path";
-const TRANSFER_ENCODING: &str = "transfer-encoding";
 const UPGRADE: &str = "upgrade";
 
 /// Headers that are handed on as they are: the request id, and those that join the action's work to the
@@ -111,22 +115,24 @@ impl Request {
     /// How the proxy shows the end of the body.
     ///
     /// A request with `upgrade` may be answered as the request that it is without. Envoy takes what follows its head for
-    /// the other protocol, so it tells no end, and hands out the bytes as they are.
+    /// the other protocol, so it tells no end, and hands out the bytes as they are. Of a `transfer-encoding` it tells
+    /// nothing either, so where there may be a body its length must be told.
     ///
     /// Source: RFC 9110 section 7.8; Envoy `source/common/http/http1/codec_impl.cc` (`handling_upgrade_`) and
     /// `source/common/http/utility.cc` (`isUpgrade`); observed on Envoy 1.40.0. An extended CONNECT of HTTP/2 (RFC 8441)
     /// comes as a GET with `upgrade`.
     ///
     /// # Errors
-    /// [`Error::UpgradeInChunks`] if the end stands in bytes that the host does not read.
+    /// [`Error::LengthRequired`] if nobody tells where the body ends.
     pub fn body_end(&self, proxy: Proxy) -> Result<BodyEnd, Error> {
         if proxy != Proxy::Envoy || !self.is_upgrade() {
             return Ok(BodyEnd::Told);
         }
-        if self.value(TRANSFER_ENCODING).is_some() {
-            return Err(Error::UpgradeInChunks);
+        match self.content_length() {
+            Some(length) => Ok(BodyEnd::After(length)),
+            None if WITH_A_BODY.iter().any(|method| self.method() == method.as_bytes()) => Err(Error::LengthRequired),
+            None => Ok(BodyEnd::After(0)),
         }
-        Ok(BodyEnd::After(self.content_length().unwrap_or_default()))
     }
 
     fn is_upgrade(&self) -> bool {
@@ -236,7 +242,12 @@ mod tests {
             (UPGRADE, &[], after(0)),
             (UPGRADE, &[("content-length", "7")], after(7)),
             (UPGRADE, &[("content-length", "x")], after(0)),
-            (UPGRADE, &[("transfer-encoding", "chunked")], Err(Error::UpgradeInChunks)),
+            (UPGRADE, &[(":method", "GET")], after(0)),
+            (UPGRADE, &[(":method", "DELETE")], after(0)),
+            (UPGRADE, &[(":method", "POST"), ("content-length", "0")], after(0)),
+            (UPGRADE, &[(":method", "POST")], Err(Error::LengthRequired)),
+            (UPGRADE, &[(":method", "PUT"), ("content-length", "x")], Err(Error::LengthRequired)),
+            (UPGRADE, &[(":method", "PATCH")], Err(Error::LengthRequired)),
         ];
         for (upgrade, others, expected) in cases {
             let headers = upgrade.iter().chain(*others);

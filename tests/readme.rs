@@ -196,7 +196,7 @@ fn errors() -> Vec<Error> {
         Error::RoutesUnsupported,
         Error::OutOfMemory,
         Error::MethodNotAllowed { method: "CONNECT" },
-        Error::UpgradeInChunks,
+        Error::LengthRequired,
         Error::IncompleteBody,
         Error::NotAwaited { timeout: 2, after: 1, activation_id: None },
     ];
@@ -219,7 +219,7 @@ fn errors() -> Vec<Error> {
         Error::RoutesUnsupported => 15,
         Error::OutOfMemory => 16,
         Error::MethodNotAllowed { .. } => 17,
-        Error::UpgradeInChunks => 18,
+        Error::LengthRequired => 18,
         Error::IncompleteBody => 19,
         Error::NotAwaited { .. } => 20,
     });

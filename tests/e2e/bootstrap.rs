@@ -1,9 +1,10 @@
 //! Configurations of Envoy, derived from the reference configuration.
 
-use openwhisk_envoy::{InvalidPrefix, Options, render};
+use openwhisk_envoy::{InvalidPrefix, Options, Protocol, render};
 use serde_json::{Value, json};
 
 use crate::artifact;
+use crate::upstream::Address;
 
 /// The header that tells a request which the filter let through, and on which listener.
 pub const LEAKED_FROM: &str = "x-leaked-from";
@@ -12,6 +13,8 @@ pub const LEAKED_FROM: &str = "x-leaked-from";
 #[derive(Clone, Debug)]
 pub struct Reference {
     configuration: Value,
+    /// The cluster that speaks HTTP/2.
+    http2: Value,
     filter: String,
 }
 
@@ -22,8 +25,8 @@ pub struct Line {
     pub name: String,
     /// The configuration of the filter, as Envoy takes it.
     pub plugin: Value,
-    /// The port of the cluster of the same name, if there is one.
-    pub upstream: Option<u16>,
+    /// Where the cluster of the same name leads, if there is one.
+    pub upstream: Option<Address>,
     /// What is different from the reference configuration: fields of the `manager` of connections, and of the `cluster`.
     pub changes: Value,
 }
@@ -56,9 +59,14 @@ impl Reference {
         let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
         let route_prefix = Some("/hello".parse().map_err(|error: InvalidPrefix| format!("/hello: {error}"))?);
         let options = Options { wasm: filter.clone(), route_prefix, ..Options::default() };
-        let rendered = render(config, &options).map_err(|error| error.to_string())?;
-        let configuration = serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())?;
-        Ok(Self { configuration, filter })
+        let read = |protocol| -> Result<Value, String> {
+            let options = Options { protocol, ..options.clone() };
+            let rendered = render(config, &options).map_err(|error| error.to_string())?;
+            serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())
+        };
+        let mut http2 = read(Protocol::Http2)?;
+        let http2 = at(&mut http2, "/static_resources/clusters/0").take();
+        Ok(Self { configuration: read(Protocol::Http1)?, http2, filter })
     }
 
     /// The configuration of an Envoy with these listeners, on ports that the system chooses. A request
@@ -69,7 +77,9 @@ impl Reference {
         let cluster = &self.configuration["static_resources"]["clusters"][0];
         let listeners: Vec<_> = lines.iter().map(|line| self.listener(listener.clone(), line)).collect();
         let changed = |line: &Line| {
-            let mut cluster = named(cluster.clone(), &line.name, line.upstream?);
+            let Address { port, protocol } = line.upstream?;
+            let cluster = if protocol == Protocol::Http2 { &self.http2 } else { cluster };
+            let mut cluster = named(cluster.clone(), &line.name, port);
             merge(&mut cluster, &line.changes["cluster"]);
             Some(cluster)
         };

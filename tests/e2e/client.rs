@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use corpus::{Headers, Reply};
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 
 use crate::http1;
 
@@ -175,7 +175,7 @@ pub fn reset_http2(port: u16, path: &str, body: &'static [u8], is_so: impl Fn() 
 }
 
 /// Does something with an HTTP/2 connection, within the time there is.
-fn in_http2(port: u16, run: impl AsyncFnOnce(&mut SendRequest<Bytes>) -> Result<Reply, h2::Error>) -> Reply {
+pub fn in_http2(port: u16, run: impl AsyncFnOnce(&mut SendRequest<Bytes>) -> Result<Reply, h2::Error>) -> Reply {
     let reply = async {
         let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
         let (client, connection) = h2::client::handshake(stream).await?;
@@ -201,7 +201,10 @@ async fn exchange(
         request = request.header(*name, *value);
     }
     let request = request.body(()).expect("a request");
-    let (response, mut sending) = client.send_request(request, body.is_none() && trailers.is_empty())?;
+    if body.is_none() && trailers.is_empty() {
+        return ask_stream(client, request, true).await;
+    }
+    let (response, mut sending) = client.send_request(request, false)?;
     if let Some(body) = body {
         sending.send_data(Bytes::copy_from_slice(body), trailers.is_empty())?;
     }
@@ -209,6 +212,21 @@ async fn exchange(
         let pair = |(name, value): &(&str, &str)| (name.parse().expect("a name"), value.parse().expect("a value"));
         sending.send_trailers(trailers.iter().map(pair).collect::<http::HeaderMap>())?;
     }
+    read_stream(response).await
+}
+
+/// Sends one HTTP/2 request without a body, whose stream may stay open.
+pub async fn ask_stream(
+    client: &mut SendRequest<Bytes>,
+    request: http::Request<()>,
+    is_all: bool,
+) -> Result<Reply, h2::Error> {
+    // Held until the reply is there: dropped, it would reset the stream.
+    let (response, _sending) = client.send_request(request, is_all)?;
+    read_stream(response).await
+}
+
+async fn read_stream(response: ResponseFuture) -> Result<Reply, h2::Error> {
     let (parts, mut receiving) = response.await?.into_parts();
     let mut body = Vec::new();
     while let Some(data) = receiving.data().await {

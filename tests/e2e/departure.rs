@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
+use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
@@ -13,7 +14,7 @@ use crate::client::{self, chunked, head, request};
 use crate::envoy::{Envoy, Options};
 use crate::load::{Got, Load, count, echoes};
 use crate::stage::{Plan, config};
-use crate::upstream::{self, Script, Seen, Upstream, answer};
+use crate::upstream::{Script, Seen, Upstream, answer};
 
 /// How many clients go away in each phase, half of them with a reset.
 const TIMES: usize = 20;
@@ -30,9 +31,9 @@ const LARGE: usize = 16 << 20;
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
-    for workers in [1, 2] {
-        let name = format!("departure::clients_that_go_away_in_every_phase_with_{workers}_workers");
-        plan.test_alone(&name, move || go_away_under_load(workers));
+    for (workers, protocol) in [(1, Protocol::Http1), (2, Protocol::Http1), (2, Protocol::Http2)] {
+        let name = format!("departure::clients_that_go_away_in_every_phase_with_{workers}_workers_over_{protocol:?}");
+        plan.test_alone(&name, move || go_away_under_load(workers, protocol));
     }
     http2(plan);
 }
@@ -94,17 +95,18 @@ fn does_as_told() -> Script {
     let (quick, large) = (json(b"{}"), json(&[&vec![b' '; LARGE], &b"{}"[..]].concat()));
     Arc::new(move |call, connection| match call.body.as_slice() {
         b"\"silent\"" => connection.wait_for_close(),
-        b"\"large\"" => connection.send(&upstream::to(call, &large)),
-        _ => connection.send(&upstream::to(call, &quick)),
+        b"\"large\"" => connection.send(&large),
+        _ => connection.send(&quick),
     })
 }
 
-fn go_away_under_load(workers: usize) {
-    let (staying, going) = (Upstream::start(echoes()), Upstream::start(does_as_told()));
+fn go_away_under_load(workers: usize, protocol: Protocol) {
+    let start = |script| Upstream::speaking(protocol, script);
+    let (staying, going) = (start(echoes()), start(does_as_told()));
     let line = |name: &str, attributes: Value, upstream: &Upstream| Line {
         name: name.to_owned(),
         plugin: string_value(&config(name, attributes)),
-        upstream: Some(upstream.port),
+        upstream: Some(upstream.address()),
         changes: Value::Null,
     };
     let lines = [line(STAY, json!({}), &staying), line(GO, json!({ "timeout": TIMEOUT }), &going)];

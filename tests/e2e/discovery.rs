@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::bootstrap::{Line, Reference, at, filter, string_value};
 use crate::envoy::{Envoy, Options};
 use crate::stage::config;
+use crate::upstream::Address;
 
 /// The listener, the filter and the cluster.
 pub const SITE: &str = "update";
@@ -31,13 +32,13 @@ pub struct Discovered {
 
 struct Source {
     discovery: Discovery,
-    upstream: u16,
+    upstream: Address,
     folder: PathBuf,
 }
 
 impl Discovered {
     /// Starts one with these attributes on top of the usual ones.
-    pub fn start(discovery: Discovery, upstream: u16, attributes: Value, options: &Options) -> Self {
+    pub fn start(discovery: Discovery, upstream: Address, attributes: Value, options: &Options) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("discovery-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);

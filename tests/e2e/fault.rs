@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use corpus::Reply;
+use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 
 use crate::client::{ask, get, header, request};
 use crate::stage::{Behind, Plan};
 use crate::upstream::{self, Greeting, Script, once};
 
+mod http2;
 mod table;
 
 /// The activation that the strange answers are about.
@@ -71,8 +73,11 @@ type Row = (&'static str, Does, Gets);
 pub fn add(plan: &mut Plan) {
     for (group, rows) in table::table() {
         for (name, does, gets) in rows {
-            fault(plan, &format!("fault::{group}::{name}"), does, gets);
+            fault(plan, Protocol::Http1, &format!("fault::{group}::{name}"), does, gets);
         }
+    }
+    for (name, does, gets) in http2::table() {
+        fault(plan, Protocol::Http2, &format!("fault::http2::{name}"), does, gets);
     }
     surpluses_on_idle_connections(plan);
 
@@ -93,7 +98,7 @@ fn ok(headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// The first call meets the fault; then the upstream is well, and the next calls get what is theirs.
-fn fault(plan: &mut Plan, name: &str, does: Does, gets: Gets) {
+fn fault(plan: &mut Plan, protocol: Protocol, name: &str, does: Does, gets: Gets) {
     let next = upstream::result(NEXT);
     let (first, behind) = match does {
         Does::Refuse => (0, Behind::Closed(next)),
@@ -103,7 +108,7 @@ fn fault(plan: &mut Plan, name: &str, does: Does, gets: Gets) {
     let timeout = if matches!(gets.body, Body::Late) { TIMEOUT } else { 30_000 };
     let was_closed = matches!(behind, Behind::Closed(_));
     let request_id = name.to_owned();
-    plan.test_behind(name, json!({ "timeout": timeout }), behind, move |_, port, upstream| {
+    plan.test_behind(protocol, name, json!({ "timeout": timeout }), behind, move |_, port, upstream| {
         let request = request("POST", "/hello", &[("x-request-id", &request_id)], &vec![b' '; SENT]);
         let start = Instant::now();
         let reply = ask(port, &request);

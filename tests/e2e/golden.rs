@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use corpus::{Answer, Case, Driver, Fault, Tally};
+use openwhisk_envoy::Protocol;
 
 use crate::artifact;
 use crate::client;
@@ -14,27 +15,33 @@ use crate::upstream::{self, Script};
 pub fn add(plan: &mut Plan) {
     let cases = corpus::cases(&artifact::source("tests/golden")).unwrap_or_else(|wrong| panic!("{wrong}"));
     let tally = |driver| Arc::new(Tally::new(driver, &cases));
-    let (scripts, actions) = (tally(Driver::Envoy), tally(Driver::OpenWhisk));
+    let (scripts, http2, actions) = (tally(Driver::Envoy), tally(Driver::EnvoyHttp2), tally(Driver::OpenWhisk));
     for case in cases {
         if case.runs_on(Driver::OpenWhisk) {
             let action = action(&case);
-            with(plan, case.clone(), Driver::OpenWhisk, Behind::OpenWhisk(action), &actions);
+            with(plan, case.clone(), Driver::OpenWhisk, Protocol::Http1, Behind::OpenWhisk(action), &actions);
         }
         if case.runs_on(Driver::Envoy) {
+            with(plan, case.clone(), Driver::Envoy, Protocol::Http1, scripted(&case), &scripts);
             let behind = scripted(&case);
-            with(plan, case, Driver::Envoy, behind, &scripts);
+            with(plan, case, Driver::EnvoyHttp2, Protocol::Http2, behind, &http2);
         }
     }
     plan.tally(scripts);
+    plan.tally(http2);
     plan.tally(actions);
 }
 
-fn with(plan: &mut Plan, case: Case, driver: Driver, behind: Behind, tally: &Arc<Tally>) {
+fn with(plan: &mut Plan, case: Case, driver: Driver, protocol: Protocol, behind: Behind, tally: &Arc<Tally>) {
     let tally = Arc::clone(tally);
-    let folder = if driver == Driver::OpenWhisk { "openwhisk" } else { "golden" };
+    let folder = match driver {
+        Driver::OpenWhisk => "openwhisk",
+        Driver::EnvoyHttp2 => "golden_over_http2",
+        _ => "golden",
+    };
     let site = format!("{folder}::{}", case.name);
     let is_scripted = matches!(behind, Behind::Script(_));
-    plan.site(Site { name: site.clone(), config: case.config_json(&site), behind });
+    plan.site_over(protocol, Site { name: site.clone(), config: case.config_json(&site), behind });
     plan.test(&site.clone(), move |stage| {
         tally.begin();
         if driver == Driver::OpenWhisk {
@@ -87,7 +94,7 @@ fn scripted(case: &Case) -> Behind {
         Some(Answer::Fault(fault)) => Behind::Script(faulty(*fault)),
         Some(Answer::Whole { status, headers, body }) => {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            Behind::Script(upstream::answers(upstream::answer(*status, &headers, body)))
+            Behind::Script(upstream::sends(upstream::answer(*status, &headers, body)))
         }
     }
 }

@@ -11,7 +11,7 @@ use corpus::Reply;
 use serde_json::Value;
 
 use crate::client::{PATIENCE, Session, header};
-use crate::upstream::{self, Script, answer};
+use crate::upstream::{Script, answer};
 
 /// How many clients ask at a time.
 pub const CLIENTS: usize = 8;
@@ -68,7 +68,6 @@ pub fn echoes() -> Script {
         let action = call.path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let body = format!("{{\"action\":\"{action}\",\"echo\":{}}}", String::from_utf8_lossy(&call.body));
         let answer = answer(200, &[("content-type", "application/json")], body.as_bytes());
-        let answer = upstream::to(call, &answer);
         let (first, second) = answer.split_at(answer.len() - call.body.len() / 2);
         connection.send(first)?;
         thread::sleep(Duration::from_millis(1));

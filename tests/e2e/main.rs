@@ -20,6 +20,7 @@ mod client;
 mod discovery;
 mod envoy;
 mod http1;
+mod http2;
 mod load;
 mod openwhisk;
 mod stage;
@@ -58,6 +59,8 @@ mod routes;
 mod transport;
 /// Configurations that change under load.
 mod update;
+/// Requests that ask for another protocol.
+mod upgrade;
 /// Requests in every form HTTP knows, and in none.
 mod wire;
 
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
     retries::add(&mut plan);
     request_body::add(&mut plan);
     routes::add(&mut plan);
+    upgrade::add(&mut plan);
     http_context::add(&mut plan);
     api::add(&mut plan);
     configuration::add(&mut plan);

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 
 use crate::bootstrap::{Line, Reference, string_value};
@@ -27,7 +28,7 @@ pub fn add(plan: &mut Plan) {
 fn envoy(sites: Vec<(&str, Value, &Upstream)>) -> Envoy {
     let line = |(action, mut attributes, upstream): (&str, Value, &Upstream)| {
         attributes["action"] = json!(action);
-        let (name, port) = (action.to_owned(), Some(upstream.port));
+        let (name, port) = (action.to_owned(), Some(upstream.address()));
         Line { plugin: string_value(&config(&name, attributes)), name, upstream: port, changes: json!(null) }
     };
     let lines: Vec<_> = sites.into_iter().map(line).collect();
@@ -45,9 +46,9 @@ fn scrape(envoy: &Envoy) -> BTreeMap<String, String> {
 
 fn labels() {
     let good = Upstream::start(upstream::result("{}"));
-    let missing = Upstream::start(upstream::answers(upstream::answer(404, JSON, b"{\"error\":\"no\"}")));
+    let missing = Upstream::start(upstream::sends(upstream::answer(404, JSON, b"{\"error\":\"no\"}")));
     let slow = Upstream::start(upstream::silent());
-    let nobody = Upstream::closed(upstream::silent());
+    let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
     let wrong = Upstream::start(upstream::result("{\"statusCode\":0}"));
     let mut envoy = envoy(vec![
         ("good", json!({ "package": "my shop", "max_req_body_size": 10 }), &good),

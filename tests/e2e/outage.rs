@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 
 use crate::bootstrap::{Line, Reference, string_value};
@@ -18,9 +19,9 @@ const REPLIES: usize = 20;
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
-    for workers in [1, 2] {
-        let name = format!("outage::an_upstream_that_is_killed_under_load_with_{workers}_workers");
-        plan.test_alone(&name, move || kill_under_load(workers));
+    for (workers, protocol) in [(1, Protocol::Http1), (2, Protocol::Http1), (2, Protocol::Http2)] {
+        let name = format!("outage::an_upstream_that_is_killed_under_load_with_{workers}_workers_over_{protocol:?}");
+        plan.test_alone(&name, move || kill_under_load(workers, protocol));
     }
 }
 
@@ -31,11 +32,11 @@ struct Span {
     is_there: bool,
 }
 
-fn kill_under_load(workers: usize) {
+fn kill_under_load(workers: usize, protocol: Protocol) {
     let name = "outage";
-    let upstream = Upstream::start(echoes());
+    let upstream = Upstream::speaking(protocol, echoes());
     let plugin = string_value(&config(name, json!({})));
-    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.port), changes: Value::Null };
+    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
     // Nothing may leak, so nobody needs to be there.
     let mut envoy = Envoy::start_with(&reference.with(&[line], 1), &Options { workers, ..Options::default() })

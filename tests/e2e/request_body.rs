@@ -47,7 +47,7 @@ impl Setup {
         let line = Line {
             name: "openwhisk".to_owned(),
             plugin: string_value(&config),
-            upstream: Some(openwhisk.port),
+            upstream: Some(openwhisk.address()),
             changes: Value::Null,
         };
         let mut configuration = reference.with(&[line], route.port);

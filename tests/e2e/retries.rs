@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::client::{ask, get, request};
 use crate::stage::{Behind, Plan, Site, Stage, config};
-use crate::upstream::{self, answer, answers, breaks_off_after};
+use crate::upstream::{self, answer, breaks_off_after, sends};
 
 /// What the action returns.
 const READY: &str = "{\"ready\":true}";
@@ -109,10 +109,10 @@ fn calls_that_were_seen(plan: &mut Plan) {
         ("reset", upstream::resets(), 503),
         ("closed", breaks_off_after(Vec::new()), 503),
         ("closed_in_the_answer", breaks_off_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()), 502),
-        ("answered_with_500", answers(answer(500, &json_type, overloaded)), 500),
-        ("answered_with_503", answers(answer(503, &json_type, overloaded)), 503),
-        ("answered_with_503_as_envoy_does", answers(answer(503, &text_type, b"upstream connect error")), 503),
-        ("answered_with_429", answers(answer(429, &json_type, overloaded)), 429),
+        ("answered_with_500", sends(answer(500, &json_type, overloaded)), 500),
+        ("answered_with_503", sends(answer(503, &json_type, overloaded)), 503),
+        ("answered_with_503_as_envoy_does", sends(answer(503, &text_type, b"upstream connect error")), 503),
+        ("answered_with_429", sends(answer(429, &json_type, overloaded)), 429),
         ("never_answered", upstream::silent(), 504),
     ];
     for (name, script, status) in cases {

@@ -8,7 +8,7 @@ use crate::client::{ask, get, head, header, in_chunks, request};
 use crate::envoy::Envoy;
 use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, Stage, config};
-use crate::upstream::{self, Upstream, answer, answers};
+use crate::upstream::{self, Upstream, answer, sends};
 
 /// The listener; the routes that name no upstream are served by the local `OpenWhisk`.
 const SITE: &str = "routes";
@@ -72,7 +72,7 @@ fn listener(plan: &mut Plan) {
     plan.site_with(site, json!({ "manager": manager }));
 
     let headers = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("content-type", "text/x-tea"), ("x-plain", "\u{e9}")];
-    let behind = Behind::Script(answers(answer(418, &headers, TEAPOT)));
+    let behind = Behind::Script(sends(answer(418, &headers, TEAPOT)));
     let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     let cluster = json!({ "typed_extension_protocol_options": {
         options: { "explicit_http_config": { "http_protocol_options": trailers } },
@@ -176,7 +176,7 @@ fn ten_thousand() {
     let line = Line {
         name: name.to_owned(),
         plugin: string_value(&config(name, json!({ "action": null, "routes": listed }))),
-        upstream: Some(upstream.port),
+        upstream: Some(upstream.address()),
         changes: json!({ "manager": routes(&json!(all)) }),
     };
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));

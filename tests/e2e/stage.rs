@@ -7,13 +7,14 @@ use std::thread;
 
 use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
+use openwhisk_envoy::Protocol;
 use serde_json::{Map, Value, json};
 
 use crate::bootstrap::{LEAKED_FROM, Line, Reference, string_value};
 use crate::client;
 use crate::envoy::Envoy;
 use crate::openwhisk::{Action, OpenWhisk};
-use crate::upstream::{self, Greeting, Script, Upstream};
+use crate::upstream::{self, Address, Greeting, Script, Upstream};
 
 /// The site that serves the good request after each bad one.
 const GOOD: &str = "good";
@@ -55,8 +56,15 @@ pub struct Plan {
 /// What becomes the stage at the first test that needs it.
 #[derive(Default)]
 struct Shared {
-    sites: Mutex<Vec<(Site, Value)>>,
+    sites: Mutex<Vec<Planned>>,
     stage: OnceLock<Result<Stage, String>>,
+}
+
+/// A site, what its upstream speaks, and what is different from the reference configuration.
+struct Planned {
+    site: Site,
+    protocol: Protocol,
+    changes: Value,
 }
 
 /// Everything running.
@@ -85,12 +93,21 @@ pub fn config(upstream: &str, attributes: Value) -> String {
 impl Plan {
     /// Adds a site.
     pub fn site(&mut self, site: Site) {
-        self.site_with(site, Value::Null);
+        self.site_over(Protocol::Http1, site);
+    }
+
+    /// Adds a site whose upstream speaks this.
+    pub fn site_over(&mut self, protocol: Protocol, site: Site) {
+        self.plan(Planned { site, protocol, changes: Value::Null });
     }
 
     /// Adds a site that is different from the reference configuration, see [`Line::changes`].
     pub fn site_with(&mut self, site: Site, changes: Value) {
-        self.shared.sites.lock().expect("not poisoned").push((site, changes));
+        self.plan(Planned { site, protocol: Protocol::Http1, changes });
+    }
+
+    fn plan(&mut self, planned: Planned) {
+        self.shared.sites.lock().expect("not poisoned").push(planned);
     }
 
     /// Adds a site with a scripted upstream.
@@ -129,18 +146,19 @@ impl Plan {
         script: Script,
         run: impl FnOnce(&Stage, u16, &Upstream) + Send + 'static,
     ) {
-        self.test_behind(name, attributes, Behind::Script(script), run);
+        self.test_behind(Protocol::Http1, name, attributes, Behind::Script(script), run);
     }
 
     /// The same with an upstream of any kind.
     pub fn test_behind(
         &mut self,
+        protocol: Protocol,
         name: &str,
         attributes: Value,
         behind: Behind,
         run: impl FnOnce(&Stage, u16, &Upstream) + Send + 'static,
     ) {
-        self.site(Site { name: name.to_owned(), config: config(name, attributes), behind });
+        self.site_over(protocol, Site { name: name.to_owned(), config: config(name, attributes), behind });
         let site = name.to_owned();
         self.test(name, move |stage| {
             run(stage, stage.port(&site), stage.upstream(&site));
@@ -208,22 +226,22 @@ impl Shared {
 }
 
 impl Stage {
-    fn start(mut sites: Vec<(Site, Value)>) -> Result<Self, String> {
+    fn start(mut sites: Vec<Planned>) -> Result<Self, String> {
         let good = upstream::result(r#"{"ready":true}"#);
         let good = Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) };
-        sites.push((good, Value::Null));
+        sites.push(Planned { site: good, protocol: Protocol::Http1, changes: Value::Null });
         let reference = Reference::read()?;
         let leak = Upstream::start(upstream::result("\"leaked\""));
-        let nobody = Upstream::closed(upstream::silent());
+        let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
         let openwhisk = OpenWhisk::start();
         let mut upstreams = BTreeMap::new();
         let mut lines = Vec::new();
-        for (Site { name, config, behind }, changes) in sites {
+        for Planned { site: Site { name, config, behind }, protocol, changes } in sites {
             let mut scripted = |upstream: Upstream| Some(upstreams.entry(name.clone()).or_insert(upstream).port);
             let upstream = match behind {
-                Behind::Script(script) => scripted(Upstream::start(script)),
-                Behind::Closed(script) => scripted(Upstream::closed(script)),
-                Behind::Greeting(greeting, script) => scripted(Upstream::greeting(greeting, script)),
+                Behind::Script(script) => scripted(Upstream::speaking(protocol, script)),
+                Behind::Closed(script) => scripted(Upstream::closed(protocol, script)),
+                Behind::Greeting(greeting, script) => scripted(Upstream::greeting(protocol, greeting, script)),
                 Behind::Nobody => Some(nobody.port),
                 Behind::NoCluster => None,
                 Behind::OpenWhisk(action) => match (&openwhisk, action) {
@@ -235,6 +253,7 @@ impl Stage {
                     (Err(_), _) => None,
                 },
             };
+            let upstream = upstream.map(|port| Address { port, protocol });
             lines.push(Line { name, plugin: string_value(&config), upstream, changes });
         }
         let envoy = Envoy::start(&reference.with(&lines, leak.port))?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use openwhisk_envoy::{CA, Options, render};
+use openwhisk_envoy::{CA, Options, Protocol, render};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
@@ -30,8 +30,14 @@ const READY: &str = "{\"ready\":true}";
 pub fn add(plan: &mut Plan) {
     certificates(plan);
     plan.test_alone("transport::an_idle_connection_is_closed_after_keepalive_timeout", idle);
-    plan.test_alone("transport::without_keepalive_each_call_has_its_own_connection", || kept(false, 50));
-    plan.test_alone("transport::with_keepalive_calls_share_a_connection", || kept(true, 1));
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let test = |name: &str| format!("transport::{name}_over_{protocol:?}");
+        let name = test("without_keepalive_each_call_has_its_own_connection");
+        plan.test_alone(&name, move || kept(protocol, false, 50));
+        plan.test_alone(&test("with_keepalive_calls_share_a_connection"), move || kept(protocol, true, 1));
+        plan.test_alone(&test("after_a_burst_every_call_gets_its_result"), move || after_a_burst(protocol));
+    }
+    plan.test_alone("transport::certificate::a_trusted_one_is_accepted_over_http2", secure_http2);
 }
 
 /// A certificate, and who trusts it.
@@ -128,7 +134,7 @@ fn certificate(case: Case) {
     }
     // An address is no server name.
     let name = (host != "127.0.0.1").then(|| host.to_owned());
-    upstream.wait_for_names(|names| !names.is_empty() && names.iter().all(|seen| *seen == name));
+    upstream.wait(|hellos| !hellos.is_empty() && hellos.iter().all(|hello| hello.name == name));
     assert_eq!(envoy.complaints(), Vec::<String>::new());
 }
 
@@ -152,10 +158,15 @@ fn reason() {
 
 /// The configuration of an Envoy for a configuration of the filter with these attributes, as users get it.
 fn configuration(attributes: Value, ca: Option<&Pem>) -> Value {
+    configured(Protocol::Http1, attributes, ca)
+}
+
+/// The same, where Envoy speaks this to the upstream.
+fn configured(protocol: Protocol, attributes: Value, ca: Option<&Pem>) -> Value {
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let wasm = artifact::filter().unwrap_or_else(|error| panic!("{error}")).to_str().expect("UTF-8").to_owned();
     let ca = ca.map(|ca| ca.0.to_str().expect("UTF-8").to_owned());
-    let options = Options { ca, listen: any, admin: any, wasm, ..Options::default() };
+    let options = Options { ca, listen: any, admin: any, wasm, protocol, ..Options::default() };
     let token = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
     let config = config("openwhisk", merged(token, attributes));
     let rendered = render(config.as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
@@ -180,10 +191,10 @@ fn at(upstream: &Upstream, attributes: Value) -> Value {
 }
 
 /// Without keep-alive each call has a connection of its own, with it they share one.
-fn kept(keepalive: bool, expected: usize) {
+fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
     const CALLS: usize = 50;
-    let upstream = Upstream::start(upstream::result(READY));
-    let configuration = configuration(at(&upstream, json!({ "keepalive": keepalive })), None);
+    let upstream = Upstream::speaking(protocol, upstream::result(READY));
+    let configuration = configured(protocol, at(&upstream, json!({ "keepalive": keepalive })), None);
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
     for call in 0..CALLS {
         assert_eq!(get(port(&envoy), "/").status, 200, "call {call}");
@@ -192,6 +203,36 @@ fn kept(keepalive: bool, expected: usize) {
     assert_eq!((seen.calls.len(), seen.accepted), (CALLS, expected));
     let headers = seen.calls.iter().flat_map(|call| &call.headers);
     assert!(headers.into_iter().all(|(name, _)| name != "connection"), "connections are the cluster's");
+}
+
+/// Many calls at once leave more connections, or streams, than those that follow need.
+fn after_a_burst(protocol: Protocol) {
+    const AT_ONCE: usize = 30;
+    let upstream = Upstream::speaking(protocol, upstream::answers_after(AT_ONCE, READY));
+    for keepalive in [true, false] {
+        let attributes = at(&upstream, json!({ "keepalive": keepalive, "keepalive_pool": 2 }));
+        let envoy = Envoy::start(&configured(protocol, attributes, None)).unwrap_or_else(|error| panic!("{error}"));
+        let port = port(&envoy);
+        let clients: Vec<_> = (0..AT_ONCE).map(|_| thread::spawn(move || get(port, "/").status)).collect();
+        let statuses: Vec<_> = clients.into_iter().map(|client| client.join().expect("a reply")).collect();
+        assert_eq!(statuses, [200; AT_ONCE], "keepalive: {keepalive}");
+        for call in 0..60 {
+            assert_eq!(get(port, "/").status, 200, "keepalive: {keepalive}, call {call}");
+        }
+    }
+}
+
+/// HTTP/2 to `https` is agreed upon in the handshake (ALPN).
+fn secure_http2() {
+    let identity = Identity::new("localhost", false);
+    let upstream = Secure::start_with(&identity, &TLS13, Some(b"h2"));
+    let ca = Pem::new(&identity);
+    let attributes = json!({ "api_host": format!("https://localhost:{}", upstream.port), "timeout": 1000 });
+    let envoy =
+        Envoy::start(&configured(Protocol::Http2, attributes, Some(&ca))).unwrap_or_else(|error| panic!("{error}"));
+    // The upstream answers nothing; that both agreed is what counts.
+    let _ = get(port(&envoy), "/");
+    upstream.wait(|hellos| !hellos.is_empty() && hellos.iter().all(|hello| hello.protocol.as_deref() == Some(b"h2")));
 }
 
 fn idle() {
@@ -245,25 +286,35 @@ impl Drop for Pem {
     }
 }
 
-/// The server name that each connection asked for.
-type Names = Vec<Option<String>>;
+/// What a connection asked for, and what both agreed on.
+#[derive(Debug)]
+struct Hello {
+    name: Option<String>,
+    protocol: Option<Vec<u8>>,
+}
 
 /// An upstream that speaks TLS, and answers every call with a result.
 struct Secure {
     port: u16,
-    names: Arc<(Mutex<Names>, Condvar)>,
+    hellos: Arc<(Mutex<Vec<Hello>>, Condvar)>,
 }
 
 impl Secure {
     fn start(identity: &Identity, version: &'static SupportedProtocolVersion) -> Self {
+        Self::start_with(identity, version, None)
+    }
+
+    /// Starts one that speaks only this protocol.
+    fn start_with(identity: &Identity, version: &'static SupportedProtocolVersion, protocol: Option<&[u8]>) -> Self {
         let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
         let config = ServerConfig::builder_with_protocol_versions(&[version]).with_no_client_auth();
-        let config = config.with_single_cert(vec![identity.certificate.clone()], key).expect("its certificate");
+        let mut config = config.with_single_cert(vec![identity.certificate.clone()], key).expect("its certificate");
+        config.alpn_protocols = protocol.into_iter().map(<[u8]>::to_vec).collect();
         let config = Arc::new(config);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let names: Arc<(Mutex<Names>, Condvar)> = Arc::default();
-        let seen = Arc::clone(&names);
+        let hellos: Arc<(Mutex<Vec<Hello>>, Condvar)> = Arc::default();
+        let seen = Arc::clone(&hellos);
         // It ends with the process: nothing is left behind that could outlive it.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -272,27 +323,29 @@ impl Secure {
                 thread::spawn(move || serve(stream, config, &seen));
             }
         });
-        Self { port, names }
+        Self { port, hellos }
     }
 
-    fn wait_for_names(&self, is_so: impl Fn(&Names) -> bool) {
-        let (names, changed) = &*self.names;
-        let names = names.lock().expect("not poisoned");
-        let (names, timeout) =
-            changed.wait_timeout_while(names, PATIENCE, |names| !is_so(names)).expect("not poisoned");
-        assert!(!timeout.timed_out(), "the server names were {names:?}");
+    fn wait(&self, is_so: impl Fn(&[Hello]) -> bool) {
+        let (hellos, changed) = &*self.hellos;
+        let hellos = hellos.lock().expect("not poisoned");
+        let (hellos, timeout) =
+            changed.wait_timeout_while(hellos, PATIENCE, |hellos| !is_so(hellos)).expect("not poisoned");
+        assert!(!timeout.timed_out(), "the connections were {hellos:?}");
     }
 }
 
 fn serve(
     mut stream: TcpStream,
     config: Arc<ServerConfig>,
-    (names, changed): &(Mutex<Names>, Condvar),
+    (hellos, changed): &(Mutex<Vec<Hello>>, Condvar),
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
     let shaken = connection.complete_io(&mut stream);
-    names.lock().expect("not poisoned").push(connection.server_name().map(str::to_owned));
+    let name = connection.server_name().map(str::to_owned);
+    let protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
+    hellos.lock().expect("not poisoned").push(Hello { name, protocol });
     changed.notify_all();
     shaken?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));

@@ -96,7 +96,7 @@ fn good_and_bad(discovery: Discovery) {
     let upstream = Upstream::start(holds(released));
     // Envoy may end a connection of an old listener with any reply, the sooner the shorter the drain time is.
     let options = Options { drain_seconds: 1_000_000, ..Options::default() };
-    let mut discovered = Discovered::start(discovery, upstream.port, action(1), &options);
+    let mut discovered = Discovered::start(discovery, upstream.address(), action(1), &options);
     let port = discovered.port();
     let mut session = Session::connect(port).expect("something listens");
     assert_eq!(ask(&mut session), name(1));
@@ -140,7 +140,7 @@ fn good_and_bad(discovery: Discovery) {
 
 fn bad_from_the_start(discovery: Discovery) {
     let upstream = Upstream::start(echoes());
-    let mut discovered = Discovered::start(discovery, upstream.port, json!({ "timeout": 0 }), &Options::default());
+    let mut discovered = Discovered::start(discovery, upstream.address(), json!({ "timeout": 0 }), &Options::default());
     discovered.wait_for("update_rejected", 1);
     match discovery {
         Discovery::Lds => assert_eq!(discovered.envoy.ports().get(SITE), None),
@@ -159,7 +159,7 @@ fn bad_from_the_start(discovery: Discovery) {
 fn under_load(discovery: Discovery, workers: usize) {
     let upstream = Upstream::start(echoes());
     let options = Options { workers, ..Options::default() };
-    let mut discovered = Discovered::start(discovery, upstream.port, action(0), &options);
+    let mut discovered = Discovered::start(discovery, upstream.address(), action(0), &options);
     let load = Load::start(discovered.port());
     load.wait_for_echoes(Instant::now(), 1);
     for number in 1..=UPDATES {
@@ -209,7 +209,7 @@ fn short_drain() {
     let (release, released) = mpsc::channel();
     let upstream = Upstream::start(holds(released));
     let options = Options { drain_seconds: 1, ..Options::default() };
-    let mut discovered = Discovered::start(Discovery::Lds, upstream.port, action(1), &options);
+    let mut discovered = Discovered::start(Discovery::Lds, upstream.address(), action(1), &options);
     let port = discovered.port();
     let pending = hold(port, &upstream);
     let start = Instant::now();

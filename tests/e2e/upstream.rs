@@ -1,6 +1,5 @@
 //! An upstream that does what a script says, and records what it was asked.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -10,10 +9,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use corpus::{Call, Headers};
+use openwhisk_envoy::Protocol;
 use tokio::net::TcpSocket;
 
 use crate::client::PATIENCE;
 use crate::http1;
+use crate::http2::{self, Part, Stream};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 128;
@@ -24,18 +25,34 @@ pub type Script = Arc<dyn Fn(&Call, &mut Connection) -> io::Result<()> + Send + 
 /// What an upstream does with its first connection before it reads a call from it; an error closes the connection.
 pub type Greeting = Arc<dyn Fn(&mut Connection) -> io::Result<()> + Send + Sync>;
 
-/// A connection, and the calls on it.
+/// A connection, and the calls on it; in HTTP/2 one of its streams.
 pub struct Connection {
     /// From 1.
     number: usize,
-    stream: TcpStream,
+    wire: Wire,
     record: Arc<Record>,
+}
+
+/// Where an answer goes.
+enum Wire {
+    Http1(TcpStream),
+    Http2(Stream),
+}
+
+/// Where an upstream is, and what it speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Address {
+    /// The port.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
 }
 
 /// An upstream at a port of its own.
 pub struct Upstream {
     /// The port.
     pub port: u16,
+    protocol: Protocol,
     greeting: Option<Greeting>,
     script: Script,
     record: Arc<Record>,
@@ -74,28 +91,39 @@ pub struct Seen {
 }
 
 impl Upstream {
-    /// Starts one.
+    /// Starts one that speaks HTTP/1.1.
     pub fn start(script: Script) -> Self {
-        let upstream = Self::closed(script);
+        Self::speaking(Protocol::Http1, script)
+    }
+
+    /// Starts one.
+    pub fn speaking(protocol: Protocol, script: Script) -> Self {
+        let upstream = Self::closed(protocol, script);
         upstream.open();
         upstream
     }
 
     /// Takes a port, where connections are refused until it is opened.
-    pub fn closed(script: Script) -> Self {
-        Self::with(None, script)
+    pub fn closed(protocol: Protocol, script: Script) -> Self {
+        Self::with(protocol, None, script)
     }
 
     /// Starts one that greets its first connection.
-    pub fn greeting(greeting: Greeting, script: Script) -> Self {
-        let upstream = Self::with(Some(greeting), script);
+    pub fn greeting(protocol: Protocol, greeting: Greeting, script: Script) -> Self {
+        let upstream = Self::with(protocol, Some(greeting), script);
         upstream.open();
         upstream
     }
 
-    fn with(greeting: Option<Greeting>, script: Script) -> Self {
+    fn with(protocol: Protocol, greeting: Option<Greeting>, script: Script) -> Self {
         let (port, socket) = bind(0).expect("a port");
-        Self { port, greeting, script, record: Arc::default(), state: Mutex::new(Some(State::Closed(socket))) }
+        let state = Mutex::new(Some(State::Closed(socket)));
+        Self { port, protocol, greeting, script, record: Arc::default(), state }
+    }
+
+    /// Where it is, and what it speaks.
+    pub const fn address(&self) -> Address {
+        Address { port: self.port, protocol: self.protocol }
     }
 
     /// Opens the port.
@@ -108,6 +136,7 @@ impl Upstream {
         let (record, script, greeting) =
             (Arc::clone(&self.record), Arc::clone(&self.script), self.greeting.as_ref().map(Arc::clone));
         record.is_closing.store(false, Ordering::SeqCst);
+        let protocol = self.protocol;
         // Unless it is closed it ends with the process: nothing is left behind that could outlive it.
         *state = Some(State::Open(thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -116,7 +145,7 @@ impl Upstream {
                 }
                 let connection = Connection::accept(stream, &record);
                 let (script, greeting) = (Arc::clone(&script), greeting.as_ref().map(Arc::clone));
-                thread::spawn(move || connection.serve(greeting.as_ref(), &script));
+                thread::spawn(move || connection.serve(protocol, greeting.as_ref(), &script));
             }
         })));
     }
@@ -188,6 +217,13 @@ impl Record {
         if timeout.timed_out() { Err(seen.clone()) } else { Ok(seen.clone()) }
     }
 
+    fn add(&self, call: &Call, trailers: Headers) {
+        self.change(|seen| {
+            seen.calls.push(call.clone());
+            seen.trailers.push(trailers);
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Seen)) {
         change(&mut self.seen.lock().expect("not poisoned"));
         self.changed.notify_all();
@@ -206,39 +242,66 @@ impl Connection {
         stream.set_nodelay(true).expect("a socket takes it");
         let to_kill = stream.try_clone().expect("a descriptor");
         record.streams.lock().expect("not poisoned").insert(number, to_kill);
-        Self { number, stream, record: Arc::clone(record) }
+        Self { number, wire: Wire::Http1(stream), record: Arc::clone(record) }
     }
 
-    fn serve(mut self, greeting: Option<&Greeting>, script: &Script) {
+    fn serve(mut self, protocol: Protocol, greeting: Option<&Greeting>, script: &Script) {
         // An error is the end of the connection, nothing else: scripts break off on purpose.
-        let _ = self.serve_calls(greeting, script);
-        let Self { number, stream, record } = self;
+        let _ = self.greet(greeting).and_then(|()| match protocol {
+            Protocol::Http1 => self.serve_http1(script),
+            Protocol::Http2 => self.serve_http2(script),
+        });
+        let Self { number, wire, record } = self;
         record.streams.lock().expect("not poisoned").remove(&number);
-        drop(stream);
+        drop(wire);
         record.change(|seen| seen.open -= 1);
     }
 
-    fn serve_calls(&mut self, greeting: Option<&Greeting>, script: &Script) -> io::Result<()> {
-        if let Some(greeting) = greeting.filter(|_| self.number == 1) {
-            greeting(self)?;
-        }
-        let mut reader = BufReader::new(self.stream.try_clone()?);
+    fn greet(&mut self, greeting: Option<&Greeting>) -> io::Result<()> {
+        greeting.filter(|_| self.number == 1).map_or(Ok(()), |greeting| greeting(self))
+    }
+
+    fn serve_http1(&mut self, script: &Script) -> io::Result<()> {
+        let mut reader = BufReader::new(self.socket()?.try_clone()?);
         while let Some((call, trailers)) = http1::read_call(&mut reader)? {
-            self.record.change(|seen| {
-                seen.calls.push(call.clone());
-                seen.trailers.push(trailers);
-            });
+            self.record.add(&call, trailers);
             script(&call, self)?;
-            if asks_for_close(&call) {
-                break;
-            }
         }
         Ok(())
     }
 
-    /// Sends these bytes.
+    fn serve_http2(&mut self, script: &Script) -> io::Result<()> {
+        let (number, record, script) = (self.number, Arc::clone(&self.record), Arc::clone(script));
+        let on_call = move |call: Call, trailers, stream| {
+            record.add(&call, trailers);
+            let mut connection = Self { number, wire: Wire::Http2(stream), record: Arc::clone(&record) };
+            script(&call, &mut connection)
+        };
+        http2::serve(self.socket()?.try_clone()?, &Arc::new(on_call))
+    }
+
+    /// The socket, which is no script's in HTTP/2.
+    fn socket(&mut self) -> io::Result<&mut TcpStream> {
+        match &mut self.wire {
+            Wire::Http1(stream) => Ok(stream),
+            Wire::Http2(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "a stream of HTTP/2 has no socket")),
+        }
+    }
+
+    /// Does something that there is only in HTTP/2.
+    pub fn part(&self, part: Part) -> io::Result<()> {
+        match &self.wire {
+            Wire::Http1(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "HTTP/1.1 has no streams")),
+            Wire::Http2(stream) => stream.part(part),
+        }
+    }
+
+    /// Sends these bytes of an answer in HTTP/1.1, or in HTTP/2 what is the same there.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.wire {
+            Wire::Http1(stream) => stream.write_all(bytes),
+            Wire::Http2(stream) => stream.send(bytes),
+        }
     }
 
     /// Reads up to the end of the head of a call.
@@ -246,7 +309,7 @@ impl Connection {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            self.stream.read_exact(&mut byte)?;
+            self.socket()?.read_exact(&mut byte)?;
             head.extend(byte);
         }
         Ok(())
@@ -254,19 +317,27 @@ impl Connection {
 
     /// Reads this many bytes of a body.
     pub fn read_body(&mut self, size: usize) -> io::Result<()> {
-        self.stream.read_exact(&mut vec![0; size])
+        self.socket()?.read_exact(&mut vec![0; size])
     }
 
-    /// Resets the connection: what was sent last may get lost.
-    pub fn reset(&self) -> io::Result<()> {
-        // Of all that refer to the connection, so it does not matter by which it is set.
-        TcpSocket::from_std_stream(self.stream.try_clone()?).set_zero_linger()?;
+    /// Resets the connection, in HTTP/2 the stream: what was sent last may get lost.
+    pub fn reset(&mut self) -> io::Result<()> {
+        if let Wire::Http1(stream) = &self.wire {
+            // Of all that refer to the connection, so it does not matter by which it is set.
+            TcpSocket::from_std_stream(stream.try_clone()?).set_zero_linger()?;
+        }
         Err(io::ErrorKind::ConnectionReset.into())
     }
 
-    /// Waits until the other side closes the connection.
+    /// Waits until the other side closes the connection, in HTTP/2 the stream.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
-        self.stream.read_to_end(&mut Vec::new()).map(drop)
+        match &mut self.wire {
+            Wire::Http1(stream) => stream.read_to_end(&mut Vec::new()).map(drop),
+            Wire::Http2(stream) => {
+                stream.wait_for_close();
+                Ok(())
+            }
+        }
     }
 
     /// Waits until the upstream has received this many calls.
@@ -292,33 +363,14 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Sends an answer, and keeps the connection unless the call asks for its end.
-pub fn answers(bytes: Vec<u8>) -> Script {
-    Arc::new(move |call, connection| connection.send(&to(call, &bytes)))
-}
-
-/// The answer to a call, which says that the connection ends if the call asks for that.
-pub fn to<'a>(call: &Call, answer: &'a [u8]) -> Cow<'a, [u8]> {
-    if !asks_for_close(call) {
-        return answer.into();
-    }
-    let status_line = answer.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let (start, rest) = answer.split_at(status_line);
-    [start, b"connection: close\r\n", rest].concat().into()
-}
-
 /// Sends these bytes, and waits for the next call.
 pub fn sends(bytes: Vec<u8>) -> Script {
     Arc::new(move |_, connection| connection.send(&bytes))
 }
 
-fn asks_for_close(call: &Call) -> bool {
-    call.headers.iter().any(|(name, value)| name == "connection" && value == b"close")
-}
-
 /// Answers with a result of an action.
 pub fn result(json: impl AsRef<[u8]>) -> Script {
-    answers(answer(
+    sends(answer(
         200,
         &[("content-type", "application/json"), ("x-openwhisk-activation-id", "44794bd6aab74415b4e42a308d880e5b")],
         json.as_ref(),

@@ -258,7 +258,7 @@ fn routes(plan: &mut Plan) {
 
 /// Envoy turns every reply of its own into one of gRPC where the request is of gRPC, ours among them.
 fn grpc(plan: &mut Plan) {
-    let refused = upstream::answers(upstream::answer(404, &[("content-type", "application/json")], b"{}"));
+    let refused = upstream::sends(upstream::answer(404, &[("content-type", "application/json")], b"{}"));
     plan.test_site("wire::grpc_gets_the_error_as_a_grpc_status", json!({}), refused, |_, port, _| {
         let reply = ask(port, &request("POST", "/hello", &[("content-type", "application/grpc")], NAMED));
         assert_eq!(reply.status, 200);

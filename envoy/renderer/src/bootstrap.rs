@@ -297,12 +297,18 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
             Node::from(1).about("`keepalive` is false: each call has a connection of its own."),
         ),
     };
-    let version = match options.protocol {
-        Protocol::Http1 => "http_protocol_options",
-        Protocol::Http2 => "http2_protocol_options",
+    let explicit = match options.protocol {
+        Protocol::Http1 => Map::new().with("http_protocol_options", Map::new()),
+        Protocol::Http2 => {
+            let ping =
+                Map::new().with("interval", "30s").with("timeout", "5s").flow().about(
+                    "All calls share a connection: without this a dead one would be used until the system notices.",
+                );
+            Map::new().with("http2_protocol_options", Map::new().with("connection_keepalive", ping))
+        }
     };
     let protocol = any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
-        .with("explicit_http_config", Map::new().with(version, Map::new()))
+        .with("explicit_http_config", explicit)
         .with("common_http_protocol_options", connections);
     Map::new()
         .with("name", cluster.name.as_str())

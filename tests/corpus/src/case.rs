@@ -61,6 +61,8 @@ pub enum Driver {
     AbiApisix,
     /// A real Envoy, with a scripted upstream.
     Envoy,
+    /// A real Envoy, with a scripted upstream that speaks HTTP/2.
+    EnvoyHttp2,
     /// A real Envoy, with the local `OpenWhisk`.
     #[serde(rename = "openwhisk")]
     OpenWhisk,

@@ -28,7 +28,7 @@ struct Added {
 fn added_by(driver: Driver) -> Added {
     match driver {
         Driver::Native | Driver::AbiEnvoy | Driver::AbiApisix => Added { requests: &[], calls: &[], replies: &[] },
-        Driver::Envoy | Driver::OpenWhisk => Added {
+        Driver::Envoy | Driver::EnvoyHttp2 | Driver::OpenWhisk => Added {
             requests: &["x-forwarded-proto"],
             calls: &["x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "content-length"],
             replies: &["date", "server", "content-length", "connection"],

@@ -57,6 +57,7 @@ impl Tally {
             Driver::AbiEnvoy => "test host as Envoy",
             Driver::AbiApisix => "test host as APISIX",
             Driver::Envoy => "real Envoy",
+            Driver::EnvoyHttp2 => "real Envoy, upstream in http2",
             Driver::OpenWhisk => "real Envoy, local OpenWhisk",
         };
         let row = format!("{driver:<28} {:>5} {ran:>5} {passed:>6}  {}\n", self.cases, left_out.join("; "));

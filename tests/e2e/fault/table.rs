@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::{Body, Does, FIT, Gets, RESULT, Row, SENT, ok};
 use crate::upstream::{self, Connection, Greeting, breaks_off_after, drips, floods, sends, stalls_after};
 
-const READY: Gets = Gets { status: 200, body: Body::Exactly(RESULT), id: true };
-const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
-const BROKEN_OFF: Gets = Gets { status: 502, body: Body::Error("the answer of openwhisk broke off"), id: false };
-const LATE: Gets = Gets { status: 504, body: Body::Late, id: false };
+pub const READY: Gets = Gets { status: 200, body: Body::Exactly(RESULT), id: true };
+pub const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
+pub const BROKEN_OFF: Gets = Gets { status: 502, body: Body::Error("the answer of openwhisk broke off"), id: false };
+pub const LATE: Gets = Gets { status: 504, body: Body::Late, id: false };
 /// The answer is complete, but its body is not JSON.
 const NO_RESULT: Gets = not_openwhisk("200");
 
-const fn not_openwhisk(status: &'static str) -> Gets {
+pub const fn not_openwhisk(status: &'static str) -> Gets {
     Gets { status: 502, body: Body::Status(status), id: true }
 }
 
@@ -49,7 +49,7 @@ fn connections() -> Vec<Row> {
     vec![
         ("refused", Does::Refuse, UNREACHABLE),
         ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), UNREACHABLE),
-        ("reset_at_once", Does::Greet(Arc::new(|connection| connection.reset())), UNREACHABLE),
+        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), UNREACHABLE),
         ("silent_from_the_start", Does::Greet(Arc::new(Connection::wait_for_close)), LATE),
         ("a_greeting_of_another_protocol", Does::Greet(banner), BROKEN_OFF),
         ("an_answer_before_the_body_is_read", Does::Greet(hasty), READY),

@@ -1,0 +1,114 @@
+//! What upstreams do in HTTP/2 that there is not in HTTP/1.1, and what the client gets.
+
+use std::io;
+use std::sync::Arc;
+
+use h2::Reason;
+use http::{HeaderMap, Response};
+
+use super::table::{BROKEN_OFF, LATE, READY, UNREACHABLE, not_openwhisk};
+use super::{Does, FIT, RESULT, Row, ok};
+use crate::http2::Part;
+use crate::upstream::{Connection, breaks_off_after, drips, sends, silent, stalls_after};
+
+/// All of it.
+pub fn table() -> Vec<Row> {
+    [connections(), resets(), answers()].into_iter().flatten().collect()
+}
+
+fn connections() -> Vec<Row> {
+    let speaks_http1 = |connection: &mut Connection| {
+        connection.send(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
+        Err(io::ErrorKind::ConnectionAborted.into())
+    };
+    vec![
+        ("refused", Does::Refuse, UNREACHABLE),
+        ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), UNREACHABLE),
+        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), UNREACHABLE),
+        ("an_answer_in_http_1", Does::Greet(Arc::new(speaks_http1)), BROKEN_OFF),
+        ("closed_after_the_call", does(|| vec![Part::Drop]), UNREACHABLE),
+        ("closed_after_the_headers", does(|| vec![head(), Part::Drop]), BROKEN_OFF),
+        ("closed_in_the_body", does(|| vec![head(), some(), Part::Drop]), BROKEN_OFF),
+        ("an_end_that_is_told_after_the_call", does(|| vec![Part::GoAway(Reason::INTERNAL_ERROR)]), UNREACHABLE),
+        ("an_end_that_is_told_in_the_body", does(|| vec![head(), some(), Part::GoAway(Reason::NO_ERROR)]), BROKEN_OFF),
+        ("no_more_streams_but_this_one", does(|| vec![Part::Retire, head(), all(), Part::End]), READY),
+    ]
+}
+
+fn resets() -> Vec<Row> {
+    let reset = |reason| does(move || vec![Part::Reset(reason)]);
+    vec![
+        ("reset_as_refused", reset(Reason::REFUSED_STREAM), UNREACHABLE),
+        ("reset_as_an_error", reset(Reason::INTERNAL_ERROR), UNREACHABLE),
+        ("reset_as_cancelled", reset(Reason::CANCEL), UNREACHABLE),
+        ("reset_as_too_much", reset(Reason::ENHANCE_YOUR_CALM), UNREACHABLE),
+        ("reset_as_a_matter_for_http_1", reset(Reason::HTTP_1_1_REQUIRED), UNREACHABLE),
+        ("reset_after_the_headers", does(|| vec![head(), Part::Reset(Reason::CANCEL)]), BROKEN_OFF),
+        ("reset_in_the_body", does(|| vec![head(), some(), Part::Reset(Reason::NO_ERROR)]), BROKEN_OFF),
+        ("the_script_breaks_off_in_the_body", Does::Answer(breaks_off_after(ok(FIT, "{\"rea"))), BROKEN_OFF),
+    ]
+}
+
+fn answers() -> Vec<Row> {
+    let with = |status: u16, headers: &[(&'static str, String)]| {
+        let headers = headers.to_vec();
+        does(move || {
+            let mut response = Response::builder().status(status);
+            for (name, value) in usual().into_iter().chain(headers.clone()) {
+                response = response.header(name, value);
+            }
+            vec![Part::Head(response.body(()).expect("a head")), all(), Part::End]
+        })
+    };
+    let length = |length: usize| with(200, &[("content-length", length.to_string())]);
+    let trailers = || {
+        let trailers = [("x-checksum".parse().expect("a name"), "1".parse().expect("a value"))];
+        vec![head(), all(), Part::Trailers(trailers.into_iter().collect::<HeaderMap>())]
+    };
+    vec![
+        ("silent_after_the_call", Does::Answer(silent()), LATE),
+        ("silent_after_the_headers", Does::Answer(stalls_after(ok(FIT, ""))), LATE),
+        ("silent_in_the_body", Does::Answer(stalls_after(ok(FIT, "{\"rea"))), LATE),
+        ("a_byte_a_second", Does::Answer(drips(ok(&format!("content-length: {}\r\n", 1 << 20), ""))), LATE),
+        ("with_a_length", Does::Answer(sends(ok(FIT, RESULT))), READY),
+        ("without_a_length", with(200, &[]), READY),
+        ("with_trailers", does(trailers), READY),
+        ("a_length_that_is_too_large", length(RESULT.len() + 1), BROKEN_OFF),
+        ("a_length_that_is_too_small", length(RESULT.len() - 1), BROKEN_OFF),
+        ("a_header_of_50_kb", with(200, &[("x-long", "v".repeat(50 << 10))]), READY),
+        ("status_302", with(302, &[]), not_openwhisk("302")),
+        ("status_600", with(600, &[]), not_openwhisk("600")),
+    ]
+}
+
+/// The headers of the usual answer.
+fn usual() -> Vec<(&'static str, String)> {
+    vec![("content-type", "application/json".to_owned()), ("x-openwhisk-activation-id", super::ID.to_owned())]
+}
+
+/// The head of the usual answer, without a length.
+fn head() -> Part {
+    let mut response = Response::builder();
+    for (name, value) in usual() {
+        response = response.header(name, value);
+    }
+    Part::Head(response.body(()).expect("a head"))
+}
+
+/// The whole body of the usual answer.
+fn all() -> Part {
+    Part::Body(RESULT.into())
+}
+
+/// The beginning of it.
+fn some() -> Part {
+    Part::Body(RESULT.bytes().take(5).collect())
+}
+
+/// Does these parts, and waits for the end of the stream.
+fn does(parts: impl Fn() -> Vec<Part> + Send + Sync + 'static) -> Does {
+    Does::Answer(Arc::new(move |_, connection| {
+        parts().into_iter().try_for_each(|part| connection.part(part))?;
+        connection.wait_for_close()
+    }))
+}
