@@ -227,7 +227,11 @@ struct Stream {
 enum State {
     New,
     Passing,
-    Reading { size: usize },
+    /// Of which the host tells no end where it should have so many bytes.
+    Reading {
+        size: usize,
+        wanted: Option<usize>,
+    },
     Calling,
     Over,
 }
@@ -286,14 +290,28 @@ impl Stream {
             }
             (Some(_), _) => {}
         }
-        let length = headers.iter().rev().find(|(name, _)| name == "content-length").map(|(_, value)| value);
-        let length = length.and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
+        let value = |wanted: &str| headers.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let method = value(":method").map(Vec::as_slice).unwrap_or_default();
+        if [&b"CONNECT"[..], b"TRACE"].contains(&method) {
+            return self.ends(&step, Some(405));
+        }
+        let length = value("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| self.settings().is_none_or(|settings| length > settings.max_req_body_size())) {
-            self.ends(&step, Some(413))
-        } else if is_all {
-            self.invokes(step, Some(Vec::new()))
-        } else {
-            self.stays(State::Reading { size: 0 }, &step)
+            return self.ends(&step, Some(413));
+        }
+        let connection =
+            String::from_utf8_lossy(value("connection").map(Vec::as_slice).unwrap_or_default()).to_lowercase();
+        let asks = connection.split(',').any(|token| token.trim_ascii() == "upgrade");
+        let is_upgrade = self.proxy == Proxy::Envoy && asks && value("upgrade").is_some();
+        if is_upgrade && length.is_none() && [&b"POST"[..], b"PUT", b"PATCH"].contains(&method) {
+            return self.ends(&step, Some(411));
+        }
+        let wanted = is_upgrade.then(|| usize::try_from(length.unwrap_or_default()).unwrap_or(usize::MAX));
+        match wanted {
+            Some(1..) if is_all => self.ends(&step, Some(400)),
+            Some(0) => self.invokes(step, Some(Vec::new())),
+            _ if is_all => self.invokes(step, Some(Vec::new())),
+            wanted => self.stays(State::Reading { size: 0, wanted }, &step),
         }
     }
 
@@ -303,27 +321,34 @@ impl Stream {
             reads = reads.saturating_add(1);
             read.bytes(wanted)
         });
-        let is_complete = is_all && matches!(self.state, State::Reading { .. });
-        ensure!(reads == 0 || is_complete && reads == 1, "the body is read {reads} times");
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Reading { .. } => {}
-            state => return self.stays(state, &step),
-        }
+        let wanted = match std::mem::replace(&mut self.state, State::Over) {
+            State::Reading { wanted, .. } => wanted,
+            state => {
+                ensure!(reads == 0, "the body is read {reads} times");
+                return self.stays(state, &step);
+            }
+        };
+        let size = size.min(wanted.unwrap_or(usize::MAX));
+        let is_all = is_all || wanted == Some(size);
+        ensure!(reads == 0 || is_all && reads == 1, "the body is read {reads} times");
         let limit = self.settings().map_or(0, Settings::max_req_body_size);
         if u64::try_from(size).is_ok_and(|size| size > limit) {
             self.ends(&step, Some(413))
+        } else if is_all && wanted.is_some_and(|wanted| size < wanted) {
+            self.ends(&step, Some(400))
         } else if is_all {
             let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
             self.invokes(step, body.filter(|body| body.len() == size))
         } else {
-            self.stays(State::Reading { size }, &step)
+            self.stays(State::Reading { size, wanted }, &step)
         }
     }
 
     fn on_trailers(&mut self, read: &Read) -> Held {
         let step = self.exchange.on_request_trailers(|wanted| read.bytes(wanted));
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Reading { size } => {
+            State::Reading { size, wanted: Some(wanted) } if size < wanted => self.ends(&step, Some(400)),
+            State::Reading { size, .. } => {
                 let body = if size == 0 { Some(Vec::new()) } else { read.bytes(size) };
                 self.invokes(step, body.filter(|body| body.len() == size))
             }

@@ -201,6 +201,24 @@ pub fn answered() -> BoxedStrategy<Answered> {
         .boxed()
 }
 
+/// Those of any request, and now and then of one that asks for another protocol or has a method of connections.
+fn headers_of_traffic() -> BoxedStrategy<Vec<Header>> {
+    let header = |name: &str, value: &str| (Line(name.into()), Line(value.into()));
+    let upgrade = [header("connection", "keep-alive, Upgrade"), header("upgrade", "websocket")];
+    let length = line(&["0", "1", "7", "9", "x"]).prop_map(|value| (Line(b"content-length".to_vec()), value));
+    let method = line(&["GET", "POST", "PUT", "CONNECT", "TRACE"]).prop_map(|value| (Line(b":method".to_vec()), value));
+    let others = (prop::option::of(method), prop::option::of(length), prop::bool::weighted(0.4));
+    (headers(), others)
+        .prop_map(move |(mut headers, (method, length, upgrades))| {
+            headers.extend(method.into_iter().chain(length));
+            if upgrades {
+                headers.extend(upgrade.clone());
+            }
+            headers
+        })
+        .boxed()
+}
+
 fn headers() -> BoxedStrategy<Vec<Header>> {
     let name = line(&[
         "content-type",
@@ -277,7 +295,7 @@ fn event() -> BoxedStrategy<Event> {
         1 => select(&[Read::Nothing, Read::Short, Read::Long][..]),
     ];
     prop_oneof![
-        5 => (prop::option::weighted(0.8, line(&["a", "b", "c", "x", ""])), headers(), any::<bool>())
+        5 => (prop::option::weighted(0.8, line(&["a", "b", "c", "x", ""])), headers_of_traffic(), any::<bool>())
             .prop_map(|(route, headers, is_all)| Event::Headers { route, headers, is_all }),
         4 => (0..20_u16, any::<bool>(), read.clone())
             .prop_map(|(size, is_all, read)| Event::Body { size, is_all, read }),
