@@ -1,9 +1,13 @@
 //! Configurations of Envoy, derived from the reference configuration.
 
+use std::net::Ipv4Addr;
+use std::path::Path;
+
 use openwhisk_envoy::{InvalidPrefix, Options, Protocol, render};
 use serde_json::{Value, json};
 
 use crate::artifact;
+use crate::stage::config;
 use crate::upstream::Address;
 
 /// The header that tells a request which the filter let through, and on which listener.
@@ -46,6 +50,18 @@ pub fn route(site: &str, name: &str, prefix: &str) -> Value {
     let mut route = json!({ "name": name, "match": { "path_separated_prefix": prefix } });
     merge(&mut route, &to_the_leak(site));
     route
+}
+
+/// What users get for a configuration of the filter with these attributes, on ports that the system chooses.
+pub fn rendered(protocol: Protocol, attributes: &Value, ca: Option<&Path>) -> Value {
+    let any = (Ipv4Addr::LOCALHOST, 0).into();
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let wasm = text(&artifact::filter().unwrap_or_else(|error| panic!("{error}")));
+    let options = Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..Options::default() };
+    let mut all = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
+    merge(&mut all, attributes);
+    let rendered = render(config("openwhisk", all).as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
+    serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Reference {
@@ -124,7 +140,12 @@ fn to_the_leak(site: &str) -> Value {
 fn merge(value: &mut Value, changes: &Value) {
     match changes {
         Value::Null => {}
-        Value::Object(fields) => fields.iter().for_each(|(name, field)| merge(&mut value[name], field)),
+        Value::Object(fields) => {
+            if !value.is_object() {
+                *value = json!({});
+            }
+            fields.iter().for_each(|(name, field)| merge(&mut value[name], field));
+        }
         other => *value = other.clone(),
     }
 }

@@ -29,6 +29,8 @@ mod upstream;
 // The tests.
 /// `tests/api`, the HTTP API in one action that the README shows.
 mod api;
+/// Other filters of Envoy around this one.
+mod composition;
 /// The filter's own configurations, accepted and rejected.
 mod configuration;
 /// Deadlines, in seconds of the clock.
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
     metrics::add(&mut plan);
     retries::add(&mut plan);
     request_body::add(&mut plan);
+    composition::add(&mut plan);
     routes::add(&mut plan);
     upgrade::add(&mut plan);
     http_context::add(&mut plan);

@@ -10,18 +10,18 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use openwhisk_envoy::{CA, Options, Protocol, render};
+use openwhisk_envoy::{CA, Protocol};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
 
-use crate::artifact;
+use crate::bootstrap::rendered;
 use crate::client::{PATIENCE, get};
 use crate::envoy::Envoy;
 use crate::http1;
-use crate::stage::{Plan, config};
+use crate::stage::Plan;
 use crate::upstream::{self, Upstream};
 
 const READY: &str = "{\"ready\":true}";
@@ -115,7 +115,7 @@ fn certificate(case: Case) {
         Trusted::System => (!Path::new(CA).is_file()).then(|| Pem::new(&other)),
     };
     let api_host = format!("https://{host}:{}", upstream.port);
-    let configuration = configuration(json!({ "api_host": api_host, "ssl_verify": ssl_verify }), ca.as_ref());
+    let configuration = configuration(&json!({ "api_host": api_host, "ssl_verify": ssl_verify }), ca.as_ref());
     let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
 
     let reply = get(port(&envoy), "/");
@@ -143,7 +143,7 @@ fn reason() {
     let upstream = Secure::start(&Identity::new("localhost", false), &TLS13);
     let api_host = format!("https://localhost:{}", upstream.port);
     let other = Pem::new(&Identity::new("localhost", false));
-    let mut configuration = configuration(json!({ "api_host": api_host }), Some(&other));
+    let mut configuration = configuration(&json!({ "api_host": api_host }), Some(&other));
     // Source: Envoy's release notes, 1.38.1. Older versions always tell it.
     let guard = json!({ "envoy.reloadable_features.hide_transport_failure_reason_in_response_body": false });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "told", "static_layer": guard }] });
@@ -157,20 +157,13 @@ fn reason() {
 }
 
 /// The configuration of an Envoy for a configuration of the filter with these attributes, as users get it.
-fn configuration(attributes: Value, ca: Option<&Pem>) -> Value {
+fn configuration(attributes: &Value, ca: Option<&Pem>) -> Value {
     configured(Protocol::Http1, attributes, ca)
 }
 
 /// The same, where Envoy speaks this to the upstream.
-fn configured(protocol: Protocol, attributes: Value, ca: Option<&Pem>) -> Value {
-    let any = (Ipv4Addr::LOCALHOST, 0).into();
-    let wasm = artifact::filter().unwrap_or_else(|error| panic!("{error}")).to_str().expect("UTF-8").to_owned();
-    let ca = ca.map(|ca| ca.0.to_str().expect("UTF-8").to_owned());
-    let options = Options { ca, listen: any, admin: any, wasm, protocol, ..Options::default() };
-    let token = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
-    let config = config("openwhisk", merged(token, attributes));
-    let rendered = render(config.as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
-    serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"))
+fn configured(protocol: Protocol, attributes: &Value, ca: Option<&Pem>) -> Value {
+    rendered(protocol, attributes, ca.map(|ca| ca.0.as_path()))
 }
 
 fn merged(mut object: Value, attributes: Value) -> Value {
@@ -194,7 +187,7 @@ fn at(upstream: &Upstream, attributes: Value) -> Value {
 fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
     const CALLS: usize = 50;
     let upstream = Upstream::speaking(protocol, upstream::result(READY));
-    let configuration = configured(protocol, at(&upstream, json!({ "keepalive": keepalive })), None);
+    let configuration = configured(protocol, &at(&upstream, json!({ "keepalive": keepalive })), None);
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
     for call in 0..CALLS {
         assert_eq!(get(port(&envoy), "/").status, 200, "call {call}");
@@ -211,7 +204,7 @@ fn after_a_burst(protocol: Protocol) {
     let upstream = Upstream::speaking(protocol, upstream::answers_after(AT_ONCE, READY));
     for keepalive in [true, false] {
         let attributes = at(&upstream, json!({ "keepalive": keepalive, "keepalive_pool": 2 }));
-        let envoy = Envoy::start(&configured(protocol, attributes, None)).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configured(protocol, &attributes, None)).unwrap_or_else(|error| panic!("{error}"));
         let port = port(&envoy);
         let clients: Vec<_> = (0..AT_ONCE).map(|_| thread::spawn(move || get(port, "/").status)).collect();
         let statuses: Vec<_> = clients.into_iter().map(|client| client.join().expect("a reply")).collect();
@@ -229,7 +222,7 @@ fn secure_http2() {
     let ca = Pem::new(&identity);
     let attributes = json!({ "api_host": format!("https://localhost:{}", upstream.port), "timeout": 1000 });
     let envoy =
-        Envoy::start(&configured(Protocol::Http2, attributes, Some(&ca))).unwrap_or_else(|error| panic!("{error}"));
+        Envoy::start(&configured(Protocol::Http2, &attributes, Some(&ca))).unwrap_or_else(|error| panic!("{error}"));
     // The upstream answers nothing; that both agreed is what counts.
     let _ = get(port(&envoy), "/");
     upstream.wait(|hellos| !hellos.is_empty() && hellos.iter().all(|hello| hello.protocol.as_deref() == Some(b"h2")));
@@ -237,7 +230,7 @@ fn secure_http2() {
 
 fn idle() {
     let upstream = Upstream::start(upstream::result(READY));
-    let configuration = configuration(at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
+    let configuration = configuration(&at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(get(port(&envoy), "/").status, 200);
     let answered = Instant::now();
