@@ -59,6 +59,14 @@ fn documented() {
     assert_eq!(rows, ROWS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 }
 
+/// What the README shows for a setting.
+fn recipe(name: &str) -> Value {
+    let block = include_str!("../../README.md").split("```yml\n").find(|block| block.starts_with(name));
+    let block = block.and_then(|block| block.split("```").next()).unwrap_or_else(|| panic!("no recipe of {name}"));
+    let mut block: Value = serde_saphyr::from_str(block).unwrap_or_else(|error| panic!("{error}"));
+    block[name].take()
+}
+
 /// An Envoy with other filters, and the `OpenWhisk` behind it.
 struct Setup {
     envoy: Envoy,
@@ -272,10 +280,9 @@ fn response_headers_to_add() {
 /// Envoy's own settings take a failed action for a failed `OpenWhisk`; with errors of its own only, they do not.
 fn outlier_detection() {
     let usual = json!({ "consecutive_5xx": 5, "base_ejection_time": "600s", "max_ejection_percent": 100 });
-    let own_only = json!({
-        "max_ejection_percent": 100, "split_external_local_origin_errors": true, "consecutive_local_origin_failure": 5, "base_ejection_time": "600s",
-        "enforcing_consecutive_5xx": 0, "enforcing_consecutive_gateway_failure": 0, "enforcing_success_rate": 0,
-    });
+    let mut own_only = recipe("outlier_detection");
+    own_only["max_ejection_percent"] = json!(100);
+    own_only["base_ejection_time"] = json!("600s");
     let failed = [("content-type", "application/json"), ("x-openwhisk-activation-id", "1")];
     let failed = answer(502, &failed, b"{\"error\":\"boom\"}");
     for (name, detection, expected) in [("usual", usual, 503), ("own only", own_only, 502)] {

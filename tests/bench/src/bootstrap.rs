@@ -125,9 +125,7 @@ fn filter(entry: &Entry) -> Result<Option<Value>, String> {
         Contestant::Native => None,
         Contestant::LuaBare => Some(lua(include_str!("lua/bare.lua"))),
         Contestant::LuaShaping => Some(lua(concat!(include_str!("lua/json.lua"), include_str!("lua/shaping.lua")))),
-        Contestant::Filter | Contestant::FilterBefore | Contestant::FilterDefaultPool | Contestant::FilterHttp => {
-            Some(wasm(entry)?)
-        }
+        Contestant::Filter | Contestant::FilterBefore | Contestant::FilterHttp => Some(wasm(entry)?),
     })
 }
 
@@ -162,9 +160,6 @@ fn attributes(entry: &Entry) -> Map<String, Value> {
     set("service_token", json!("bench:key"));
     set("namespace", json!("guest"));
     set("action", json!(entry.workload.action()));
-    if entry.contestant != Contestant::FilterDefaultPool {
-        set("keepalive_pool", json!(ENOUGH));
-    }
     if entry.contestant == Contestant::FilterHttp {
         set("parameters", json!("http"));
     }

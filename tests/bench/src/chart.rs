@@ -173,6 +173,6 @@ const fn color(contestant: Contestant) -> RGBColor {
         Contestant::LuaBare => RGBColor(70, 130, 180),
         Contestant::LuaShaping => RGBColor(25, 60, 120),
         Contestant::FilterBefore => RGBColor(225, 160, 110),
-        Contestant::Filter | Contestant::FilterDefaultPool | Contestant::FilterHttp => RGBColor(200, 80, 20),
+        Contestant::Filter | Contestant::FilterHttp => RGBColor(200, 80, 20),
     }
 }

@@ -21,8 +21,6 @@ pub enum Contestant {
     Filter,
     /// Another build of the filter, with the same settings.
     FilterBefore,
-    /// The filter, with the idle connections that it keeps unless told otherwise.
-    FilterDefaultPool,
     /// The filter, with the whole request as parameters.
     FilterHttp,
 }
@@ -36,7 +34,6 @@ impl Contestant {
             Self::LuaShaping => "Lua, parsing and shaping",
             Self::Filter => "filter",
             Self::FilterBefore => "filter, before",
-            Self::FilterDefaultPool => "filter, default pool",
             Self::FilterHttp => "filter, parameters http",
         }
     }

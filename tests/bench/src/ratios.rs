@@ -14,9 +14,9 @@ pub const BODIES: &[(usize, usize)] = &[(1 << 10, 32), (64 << 10, 16), (1 << 20,
 
 /// The entries of each group, with the number of connections.
 pub fn groups() -> Vec<(Vec<Entry>, usize)> {
-    use Contestant::{Filter, FilterBefore, FilterDefaultPool, FilterHttp, LuaBare, LuaShaping, Native};
+    use Contestant::{Filter, FilterBefore, FilterHttp, LuaBare, LuaShaping, Native};
     let mut groups = vec![
-        (Entry::all(&[Native, LuaBare, LuaShaping, Filter, FilterDefaultPool], &Workload::plain()), CONNECTIONS),
+        (Entry::all(&[Native, LuaBare, LuaShaping, Filter], &Workload::plain()), CONNECTIONS),
         (Entry::all(&[Native, LuaBare, LuaShaping, Filter], &Workload::shaped()), CONNECTIONS),
         (Entry::all(&[Native, LuaBare, FilterHttp], &Workload::http()), CONNECTIONS),
     ];
