@@ -58,8 +58,10 @@ pub fn bootstrap(upstream: u16, nobody: u16) -> Result<Value, String> {
     *at(&mut configuration, "/admin/address/socket_address/port_value") = json!(0);
     let resources = at(&mut configuration, "/static_resources");
 
-    let cluster = resources["clusters"][0].clone();
-    resources["clusters"] = json!([named(cluster.clone(), "openwhisk", upstream), named(cluster, NOBODY, nobody)]);
+    let clusters = resources["clusters"].as_array_mut().ok_or("the reference configuration has no clusters")?;
+    let cluster = clusters.remove(0);
+    // Behind them stays the one without a host, which the routes lead to.
+    clusters.extend([named(cluster.clone(), "openwhisk", upstream), named(cluster, NOBODY, nobody)]);
 
     let listener = at(resources, "/listeners/0");
     *at(listener, "/address/socket_address/port_value") = json!(0);

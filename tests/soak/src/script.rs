@@ -103,17 +103,6 @@ pub struct Play {
     pub then: Then,
 }
 
-impl Play {
-    /// The caller wants no more of this connection. It has to be told that it gets no more, or Envoy uses it again.
-    pub fn closes(&mut self) {
-        if self.then == Then::Keep {
-            let start = self.bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            self.bytes.splice(start..start, *b"connection: close\r\n");
-            self.then = Then::Close;
-        }
-    }
-}
-
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {

@@ -34,7 +34,6 @@ const HEADERS: &[&str] = &[
     "authorization",
     "content-length",
     "content-type",
-    "connection",
     "user-agent",
     "transfer-encoding",
     "x-request-id",
@@ -108,10 +107,7 @@ impl Desk {
             if let Err(complaint) = self.check(&ticket, &call) {
                 self.tally.wrong(&format!("{complaint}: {call:?}"));
             }
-            let mut play = play(&ticket, &call, &body);
-            if call.header("connection") == Some(b"close") {
-                play.closes();
-            }
+            let play = play(&ticket, &call, &body);
             if perform(&mut writer, play)? == Then::Close {
                 return Ok(());
             }
