@@ -1,11 +1,15 @@
 //! Calls that are tried again, and those that may not be.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use h2::Reason;
+use openwhisk_envoy::Protocol;
 use serde_json::json;
 
 use crate::client::{ask, get, request};
+use crate::http2::Part;
 use crate::stage::{Behind, Plan, Site, Stage, config};
 use crate::upstream::{self, answer, breaks_off_after, sends};
 
@@ -20,6 +24,7 @@ pub fn add(plan: &mut Plan) {
     port_that_opens(plan);
     port_that_stays_closed(plan);
     calls_that_were_seen(plan);
+    refused_streams(plan);
 }
 
 fn port_that_opens(plan: &mut Plan) {
@@ -124,6 +129,20 @@ fn calls_that_were_seen(plan: &mut Plan) {
             let calls = upstream.seen().calls;
             assert_eq!((calls.len(), stage.retries(&name)), (1, 0));
             check_headers(&calls);
+        });
+    }
+}
+
+/// In HTTP/2 an upstream can say that it has not looked at a call.
+fn refused_streams(plan: &mut Plan) {
+    for (reason, status, made) in [(Reason::REFUSED_STREAM, 200, 2), (Reason::INTERNAL_ERROR, 503, 1)] {
+        let name = format!("retries::over_http2_a_call_is_made_once_more_if_it_was_refused::{reason:?}");
+        let resets: upstream::Script = Arc::new(move |_, connection| connection.part(Part::Reset(reason)));
+        let behind = Behind::Script(upstream::once(resets, upstream::result(READY)));
+        plan.test_behind(Protocol::Http2, &name, json!({ "retries": 5 }), behind, move |_, port, upstream| {
+            let reply = ask(port, &request("POST", "/hello", &[], b"{\"name\":\"world\"}"));
+            assert_eq!((reply.status, upstream.seen().calls.len()), (status, made));
+            check_headers(&upstream.seen().calls);
         });
     }
 }
