@@ -11,15 +11,15 @@ pub enum Proxy {
     Apisix,
 }
 
-/// nginx's own status for a client that went away: it closes the connection instead of sending it.
+/// Statuses at which nginx closes the connection instead of sending them.
 ///
-/// Source: observed on wasm-nginx-module 0.7.0.
-const NGINX_CLOSES: u16 = 499;
+/// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2.
+const NGINX_CLOSES: [u16; 3] = [408, 444, 499];
 
 impl Proxy {
     /// Whether a client gets a reply with this status, of 200 to 599.
     #[must_use]
     pub fn can_send(self, status: StatusCode) -> bool {
-        self == Self::Envoy || status.as_u16() != NGINX_CLOSES
+        self == Self::Envoy || !NGINX_CLOSES.contains(&status.as_u16())
     }
 }

@@ -92,10 +92,11 @@ rules! {
     ReplyStatus: "the status of a reply is 200 to 599",
         apisix "below 100 the worker crashes (SIGSEGV), and up to 199 the client hangs",
         envoy "the client hangs, or takes it for a switch of protocols";
-    /// Source: observed on wasm-nginx-module 0.7.0.
-    ClientClosed: "499 cannot be replied on APISIX",
-        apisix "nginx closes the connection without an answer",
-        envoy "499 is a status like others";
+    /// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2: nothing comes, with HTTP/2 an error of the stream;
+    /// with a body of 2000 bytes or more a reply that breaks off.
+    ClosingStatus: "408, 444 and 499 cannot be replied on APISIX",
+        apisix "nginx closes the connection without an answer, or within it",
+        envoy "they are statuses like others";
     /// Source: observed on Envoy 1.40.0.
     ReplyName: "the name of a header of a reply is a token",
         apisix "it goes out as it is and breaks the response",

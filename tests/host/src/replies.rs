@@ -76,8 +76,8 @@ impl Reply {
             .ok()
             .filter(|status| (200..=599).contains(status))
             .ok_or_else(|| (Rule::ReplyStatus, format!("replied with the status {status}")))?;
-        if personality == Personality::Apisix && status == 499 {
-            return Err((Rule::ClientClosed, "replied with the status 499".to_owned()));
+        if personality == Personality::Apisix && matches!(status, 408 | 444 | 499) {
+            return Err((Rule::ClosingStatus, format!("replied with the status {status}")));
         }
         for (name, value) in headers.iter() {
             let header = name.escape_ascii();

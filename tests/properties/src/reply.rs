@@ -41,6 +41,9 @@ const LONGEST: usize = 4000;
 /// The longest id of an activation that is handed on, in bytes.
 const LONGEST_ID: usize = 256;
 
+/// The statuses at which nginx closes the connection.
+const CLOSING: &[u16] = &[408, 444, 499];
+
 /// The header with the id of the activation.
 const ID: &str = "x-openwhisk-activation-id";
 
@@ -176,7 +179,7 @@ fn compare(expected: &Shape, reply: &Reply, error: Option<&Error>, body: &str, p
             ensure!(is_same, "expected the answer as it is, got {got}");
             Ok(())
         }
-        Shape::Shaped(shaped) if proxy == Proxy::Apisix && shaped.status == 499 => {
+        Shape::Shaped(shaped) if proxy == Proxy::Apisix && CLOSING.contains(&shaped.status) => {
             ensure!(matches!(error, Some(Error::UnsendableStatus { .. })), "expected an unsendable status, got {got}");
             Ok(())
         }
@@ -216,7 +219,7 @@ pub fn check(reply: &Reply, proxy: Proxy) -> Held {
     ensure!(count("content-type") == usize::from(has_body), "{} types for the body", count("content-type"));
     ensure!(!has_body || ![204, 205, 304].contains(&status), "a body with the status {status}");
     if proxy == Proxy::Apisix {
-        ensure!(status != 499, "nginx closes the connection at the status 499");
+        ensure!(!CLOSING.contains(&status), "nginx closes the connection at the status {status}");
         ensure!(has_body || status < 400, "nginx sends a page of its own with the status {status}");
     }
     Ok(())

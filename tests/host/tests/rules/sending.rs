@@ -43,13 +43,15 @@ fn a_call_is_complete() {
 
 #[test]
 fn a_reply_is_one_that_hosts_can_send() {
-    let cases: [(&str, i32, Headers<'_>, &str); 15] = [
+    let cases: [(&str, i32, Headers<'_>, &str); 17] = [
         ("APISIX: the filter replied with the status 0; below 100 the worker crashes (SIGSEGV)", 0, &[], "x"),
         ("APISIX: the filter replied with the status 150;", 150, &[], "x"),
         ("APISIX: the filter replied with the status 600;", 600, &[], "x"),
         ("Envoy: the filter replied with the status 101; the client hangs, or takes it for", 101, &[], "x"),
         ("Envoy: the filter replied with the status 65736;", 65_736, &[], "x"),
-        ("APISIX: the filter replied with the status 499; nginx closes the connection", 499, &[], "x"),
+        ("APISIX: the filter replied with the status 408; nginx closes the connection", 408, &[], "x"),
+        ("APISIX: the filter replied with the status 444;", 444, &[], ""),
+        ("APISIX: the filter replied with the status 499;", 499, &[], "x"),
         ("APISIX: the filter replied with a header named \"a b\";", 200, &[("a b", "1")], ""),
         ("Envoy: the filter replied with a header named \"\";", 200, &[("", "1")], ""),
         (
