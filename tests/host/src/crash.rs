@@ -109,8 +109,8 @@ rules! {
     HostsHeaders: "`content-length`, hop-by-hop and pseudo headers of a reply belong to the host",
         apisix "they come out twice, and a wrong `content-length` truncates the reply or hangs the client",
         envoy "the host drops or overrides them";
-    /// Source: observed on wasm-nginx-module 0.7.0.
-    ErrorHasBody: "an error is replied with a body on APISIX",
+    /// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2: 301, 302, 303, 307, 308 and all of 400 to 599.
+    HasOwnBody: "an error or a redirect is replied with a body on APISIX",
         apisix "nginx makes its own HTML page of it",
         envoy "it goes out as it is";
     /// Source: observed on Envoy 1.40.0.

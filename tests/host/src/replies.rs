@@ -92,8 +92,9 @@ impl Reply {
                 return Err((Rule::ReplyValue, format!("replied with a header `{header}` of \"{value}\"")));
             }
         }
-        if personality == Personality::Apisix && status >= 400 && body.is_empty() {
-            return Err((Rule::ErrorHasBody, format!("replied with the status {status} and no body")));
+        let has_page = matches!(status, 301 | 302 | 303 | 307 | 308 | 400..);
+        if personality == Personality::Apisix && has_page && body.is_empty() {
+            return Err((Rule::HasOwnBody, format!("replied with the status {status} and no body")));
         }
         if matches!(status, 204 | 205 | 304) && !body.is_empty() {
             return Err((Rule::StatusHasNoBody, format!("replied with the status {status} and a body")));

@@ -44,6 +44,9 @@ const LONGEST_ID: usize = 256;
 /// The statuses at which nginx closes the connection.
 const CLOSING: &[u16] = &[408, 444, 499];
 
+/// The redirects that nginx answers with a page of its own where they have no body.
+const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
+
 /// The header with the id of the activation.
 const ID: &str = "x-openwhisk-activation-id";
 
@@ -185,12 +188,17 @@ fn compare(expected: &Shape, reply: &Reply, error: Option<&Error>, body: &str, p
         }
         Shape::Shaped(shaped) => {
             ensure!(error.is_none(), "expected {shaped:?}, got {error:?}");
-            let is_filled = proxy == Proxy::Apisix && shaped.status >= 400 && shaped.body.is_none();
+            let is_filled = proxy == Proxy::Apisix && has_page(shaped.status) && shaped.body.is_none();
             let wrong = shaped.difference(reply, is_filled);
             ensure!(wrong.is_none(), "expected {shaped:?}, got another {}: {got}", wrong.unwrap_or_default());
             Ok(())
         }
     }
+}
+
+/// Whether nginx has a page of its own for a status.
+fn has_page(status: u16) -> bool {
+    status >= 400 || REDIRECTS.contains(&status)
 }
 
 /// A reply that a proxy sends as it stands.
@@ -220,7 +228,7 @@ pub fn check(reply: &Reply, proxy: Proxy) -> Held {
     ensure!(!has_body || ![204, 205, 304].contains(&status), "a body with the status {status}");
     if proxy == Proxy::Apisix {
         ensure!(!CLOSING.contains(&status), "nginx closes the connection at the status {status}");
-        ensure!(has_body || status < 400, "nginx sends a page of its own with the status {status}");
+        ensure!(has_body || !has_page(status), "nginx sends a page of its own with the status {status}");
     }
     Ok(())
 }

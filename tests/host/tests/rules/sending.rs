@@ -43,7 +43,7 @@ fn a_call_is_complete() {
 
 #[test]
 fn a_reply_is_one_that_hosts_can_send() {
-    let cases: [(&str, i32, Headers<'_>, &str); 17] = [
+    let cases: [(&str, i32, Headers<'_>, &str); 23] = [
         ("APISIX: the filter replied with the status 0; below 100 the worker crashes (SIGSEGV)", 0, &[], "x"),
         ("APISIX: the filter replied with the status 150;", 150, &[], "x"),
         ("APISIX: the filter replied with the status 600;", 600, &[], "x"),
@@ -75,6 +75,12 @@ fn a_reply_is_one_that_hosts_can_send() {
             &[],
             "",
         ),
+        ("APISIX: the filter replied with the status 301 and no body;", 301, &[("location", "/")], ""),
+        ("APISIX: the filter replied with the status 302 and no body;", 302, &[], ""),
+        ("APISIX: the filter replied with the status 303 and no body;", 303, &[], ""),
+        ("APISIX: the filter replied with the status 307 and no body;", 307, &[], ""),
+        ("APISIX: the filter replied with the status 308 and no body;", 308, &[], ""),
+        ("APISIX: the filter replied with the status 422 and no body;", 422, &[], ""),
         ("Envoy: the filter replied with the status 204 and a body; it goes out with a wrong", 204, &[], "x"),
     ];
     for (expected, status, headers, body) in cases {

@@ -104,7 +104,7 @@ fn shaped() -> BoxedStrategy<String> {
         prop::option::of(value.prop_map(move |value| format!("\"{name}\": {value}")))
     };
     let status = prop_oneof![
-        9 => word(&["200", "201", "204", "205", "304", "404", "408", "444", "499", "599", "\"418\"", "200.0"]),
+        9 => word(&["200", "201", "204", "205", "302", "304", "308", "404", "408", "444", "499", "599", "\"418\"", "200.0"]),
         1 => word(&["199", "600", "\"x\"", "null"]),
     ];
     let plain = word(&[
