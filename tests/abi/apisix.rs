@@ -11,6 +11,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
         ("what_has_no_effect_is_warned_of_once", warnings as fn()),
         ("an_announced_body_that_is_too_large_is_refused", too_large),
         ("a_call_without_answer_is_told_by_its_time", silence),
+        ("a_name_in_an_answer_that_is_not_utf8_harms_nobody", strange_name),
         ("a_call_that_the_host_refuses_is_503", refused),
         ("a_wrong_configuration_is_told_and_tried_again", misconfigured),
         ("a_client_that_went_away_harms_nobody", disconnect),
@@ -66,6 +67,21 @@ fn silence() {
         }
         host.fail(id, failure);
         assert_eq!(host.reply(id).status, status, "after {elapsed} ms");
+        check_good(&mut host);
+    }
+}
+
+fn strange_name() {
+    let id = "5f2d2b0f4b9748a5ad2b0f4b97f8a5e4";
+    for name in [&b"\xff"[..], b"x-\xff\x80", b"x-openwhisk-activation-id\xff"] {
+        let mut host = apisix("");
+        let request = host.send(get());
+        let answer = Answer::new(200).header(name, "1").header("x-openwhisk-activation-id", id);
+        host.answer(request, answer.header("x-raw", b"\xff").body("{}"));
+        let reply = host.reply(request);
+        let shown = name.escape_ascii();
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]), "{shown}");
+        assert_eq!(reply.header("x-openwhisk-activation-id"), Some(id), "{shown}");
         check_good(&mut host);
     }
 }

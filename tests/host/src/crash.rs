@@ -149,6 +149,10 @@ rules! {
     NoAnswer: "headers of an answer are never read when `num_headers` is 0",
         apisix "the host answers `NotFound`, at which the SDK panics",
         envoy "there is no map, at which the SDK panics";
+    /// Source: observed on wasm-nginx-module 0.7.0 with proxy-wasm 0.2.5: `get_map_bytes` unwraps names. Values are safe.
+    AnswerNames: "the headers of an answer are read one by one on APISIX, where a name may be of any bytes",
+        apisix "the SDK panics on a name that is not UTF-8, and the plugin fails until the worker aborts",
+        envoy "the host refuses an answer with such a name";
     /// Source: api7/wasm-nginx-module `ngx_http_wasm_api.c`: the pointers stay, the memory does not.
     AnswerIsGone: "an answer is read in its own callback only",
         apisix "the buffer is freed memory",
