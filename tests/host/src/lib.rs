@@ -40,6 +40,7 @@ mod envoy;
 mod exchange;
 mod filter;
 mod golden;
+mod header_filter;
 mod headers;
 mod host;
 mod imports;

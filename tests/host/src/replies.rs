@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::crash::{Crash, Rule};
+use crate::header_filter;
 use crate::headers::{Headers, is_one_line, is_token};
 use crate::memory::Guest;
 use crate::personality::Personality;
@@ -107,7 +108,9 @@ impl Reply {
     /// Source: observed on Envoy 1.40.0: without a body no content type, and a body without one is plain text;
     /// names are lower-cased. No host sends a body to HEAD.
     pub(crate) fn sent(mut self, method: &[u8], personality: Personality) -> Self {
-        if personality == Personality::Envoy {
+        if personality == Personality::Apisix {
+            self.headers = header_filter::filter(self.status, &self.headers, !self.body.is_empty());
+        } else {
             self.headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
             if self.body.is_empty() {
                 self.headers.remove(b"content-type");
