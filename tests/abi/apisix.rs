@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use abi_host::Sender;
+
 use crate::{
-    Answer, CONFIGURATION, Failure, Filter, Host, Level, Personality, Request, Setup, Upstreams, check_good, host,
+    Answer, CONFIGURATION, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams,
+    Version, check_good, host,
 };
 
 pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
@@ -17,6 +20,9 @@ pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
         ("a_client_that_went_away_harms_nobody", disconnect),
         ("routes_are_refused_at_each_request", routes),
         ("no_request_leaves_an_error_in_the_log", quiet),
+        ("what_nginx_refuses_harms_nobody", refused_by_nginx),
+        ("trailers_of_http2_harm_nobody", trailers_of_http2),
+        ("the_whole_request_has_no_header_with_a_strange_name", strange_header),
         ("the_whole_request_reaches_the_action_as_far_as_the_host_shows_it", whole_request),
     ]
     .into_iter()
@@ -98,11 +104,12 @@ fn misconfigured() {
     let mut host = Setup::new(Personality::Apisix).load(&Filter::built());
     // Not before the first request.
     host.configure(format!(r#"{{{CONFIGURATION}, "timeuot": 1}}"#)).expect("not looked at yet");
-    for requests in 1..=2 {
+    // And then once more, for the host's own 503.
+    for expected in [2, 4] {
         let id = host.send(get());
         assert_eq!(host.reply(id).status, 503);
         let told = host.log().iter().filter(|line| line.text.contains("unknown attribute `timeuot`")).count();
-        assert_eq!(told, requests, "{:?}", host.log());
+        assert_eq!(told, expected, "{:?}", host.log());
     }
 }
 
@@ -126,6 +133,32 @@ fn routes() {
         .iter()
         .filter(|line| line.level == Level::Warn && line.text.contains("`routes` works on envoy only"));
     assert_eq!(told.count(), 2, "{:?}", host.log());
+}
+
+fn refused_by_nginx() {
+    let mut host = apisix(r#", "parameters": "http""#);
+    let long = format!("/hello?{}", "x".repeat(8192));
+    let requests = [("GET", "/%zz", 400), ("GET", &long, 414), ("OPTIONS", "*", 400), ("TRACE", "/hello", 405)];
+    for (method, path, status) in requests {
+        let id = host.send(Request::new(method, path));
+        assert_eq!((host.reply(id).status, host.reply(id).sender), (status, Sender::Host), "{method} {path:.20}");
+        check_good(&mut host);
+    }
+}
+
+fn trailers_of_http2() {
+    let mut host = apisix("");
+    let post = Request::new("POST", "/hello").version(Version::Http2).chunk("{}");
+    let id = host.send(post.trailers(Headers::from_iter([("x-checksum", "1")])));
+    assert_eq!((host.standing(id), host.calls(id)), (Standing::Gone, &[][..]));
+    check_good(&mut host);
+}
+
+fn strange_header() {
+    let mut host = apisix(r#", "parameters": "http""#);
+    let id = host.send(get().header(b"x-\xff", "1").header("x.y", "1").header("x-raw", b"\xff"));
+    let parameters: serde_json::Value = serde_json::from_slice(&host.call(id).body).expect("JSON");
+    assert_eq!(parameters["__ow_headers"], serde_json::json!({"host": "gateway.example", "x-raw": "\u{fffd}"}));
 }
 
 /// The map of headers ends after 100, and is not to be touched without `host`.

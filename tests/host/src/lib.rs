@@ -50,6 +50,7 @@ mod memory;
 mod metrics;
 mod personality;
 mod properties;
+mod refusal;
 mod replies;
 mod request;
 mod services;

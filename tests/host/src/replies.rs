@@ -29,7 +29,7 @@ const OF_THE_HOST: &[&str] = &[
 pub enum Sender {
     /// The filter.
     Filter,
-    /// The host itself, because the filter refused its configuration.
+    /// The host itself: the filter refused its configuration, or never saw the request.
     Host,
 }
 
@@ -64,11 +64,9 @@ impl Reply {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// What a request gets whose plugin does not take its configuration.
-    ///
-    /// Source: apache/apisix `apisix/wasm.lua`, `http_request_wrapper`.
-    pub(crate) const fn of_host() -> Self {
-        Self { sender: Sender::Host, status: 503, headers: Headers::new(), body: Vec::new() }
+    /// What a request gets that the filter does not see. Its headers and body, a page, are not played.
+    pub(crate) const fn of_host(status: u16) -> Self {
+        Self { sender: Sender::Host, status, headers: Headers::new(), body: Vec::new() }
     }
 
     /// Makes a reply, if it keeps the rules.
