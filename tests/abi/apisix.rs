@@ -12,6 +12,7 @@ use crate::{
 pub fn all() -> impl Iterator<Item = (&'static str, fn())> {
     [
         ("what_has_no_effect_is_warned_of_once", warnings as fn()),
+        ("https_to_an_address_is_503_and_warned_of", address),
         ("an_announced_body_that_is_too_large_is_refused", too_large),
         ("a_call_without_answer_is_told_by_its_time", silence),
         ("a_name_in_an_answer_that_is_not_utf8_harms_nobody", strange_name),
@@ -49,6 +50,30 @@ fn warnings() {
     let mut host = apisix(r#", "ssl_verify": true"#);
     check_good(&mut host);
     assert!(host.log().is_empty(), "{:?}", host.log());
+}
+
+fn address() {
+    let cases = [
+        (r#""api_host": "https://127.0.0.1""#, true),
+        (r#""api_host": "https://[::1]:8443""#, true),
+        (r#""api_host": "https://openwhisk.example", "upstream": "10.0.0.7:443""#, true),
+        (r#""api_host": "https://openwhisk.example", "upstream": "10.0.0.7""#, true),
+        (r#""api_host": "https://127.0.0.1", "upstream": "openwhisk.example:443""#, false),
+        (r#""api_host": "https://openwhisk.example""#, false),
+        (r#""api_host": "http://127.0.0.1""#, false),
+    ];
+    for (attributes, is_refused) in cases {
+        let mut host = Setup::new(Personality::Apisix).load(&Filter::built());
+        let rest = r#""service_token": "alice:wonderland", "namespace": "guest", "action": "hello""#;
+        host.configure(format!("{{{rest}, {attributes}}}")).expect("valid");
+        for _ in 0..2 {
+            let id = host.send(get());
+            host.answer(id, Answer::new(200).header("content-type", "application/json").body("{}"));
+            assert_eq!(host.reply(id).status, if is_refused { 503 } else { 200 }, "{attributes}");
+        }
+        let warned = host.log().iter().filter(|line| line.text.contains("is an IP address")).count();
+        assert_eq!(warned, usize::from(is_refused), "{attributes}: {:?}", host.log());
+    }
 }
 
 fn too_large() {

@@ -84,6 +84,32 @@ fn apisix_tells_every_failure_by_no_headers() {
 }
 
 #[test]
+fn apisix_trusts_no_address() {
+    let upstreams = [("127.0.0.1:443", false), ("[::1]:443", false), ("127.0.0.1", false), ("ow.example:443", true)];
+    for (upstream, is_trusted) in upstreams {
+        for (personality, scheme, is_answered) in
+            [(Apisix, "https", is_trusted), (Apisix, "http", true), (Envoy, "https", true)]
+        {
+            let headers = [(":method", "GET"), (":path", "/"), (":scheme", scheme), (":authority", "ow.example")];
+            // `:status`, and on Envoy what it adds.
+            let told = match personality {
+                _ if !is_answered => 0,
+                Apisix => 1,
+                Envoy => 2,
+            };
+            let callbacks = [
+                (HEADERS, &[call_to(upstream, &headers, 1000), PAUSE][..]),
+                (ANSWERED, &[Do::ExpectParameter(2, told), reply(200, &[], "x")]),
+            ];
+            let mut host = host(personality, &filter(&callbacks));
+            let id = host.send(Request::new("GET", "/"));
+            host.answer(id, Answer::new(200));
+            assert_eq!(host.reply(id).status, 200, "{personality} {scheme} {upstream}");
+        }
+    }
+}
+
+#[test]
 fn apisix_complains_of_each_context_that_is_not_done() {
     for (callbacks, complains) in [
         (vec![], true),
