@@ -115,7 +115,7 @@ impl Context for Stream {
             None
         } else {
             let body = if body_size == 0 { None } else { self.get_http_call_response_body(0, body_size) };
-            Answer::read(&self.get_http_call_response_headers_bytes(), body.unwrap_or_default(), elapsed)
+            Answer::read(&read_answer_headers(self.shared.proxy()), body.unwrap_or_default(), elapsed)
         };
         self.record(metric::at_end_of_call(Some(elapsed)));
         let step = self.exchange.on_outcome(answer.map_or(Outcome::Silent { elapsed }, Outcome::Answered));
@@ -235,22 +235,48 @@ fn read_route() -> Option<Vec<u8>> {
 
 /// Reads the headers of the request.
 fn read_request_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
-    let read_one = |name| hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten();
-    let read_all = || hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+    let map = MapType::HttpRequestHeaders;
     if proxy == Proxy::Envoy {
-        return read_all();
+        return read_all(map);
     }
     // Source: observed on wasm-nginx-module 0.7.0: the map of a request without Host (HTTP/1.0) is a SIGSEGV, and
     // any other map ends after 100 headers. A single getter is safe, but gives only the first header of its name.
-    let mut headers = if read_one("host").is_some() { read_all() } else { Vec::new() };
+    // Names are ASCII: nginx drops others (`ignore_invalid_headers`).
+    let mut headers = if read_one(map, "host").is_some() { read_all(map) } else { Vec::new() };
     for known in Request::header_names() {
         if !headers.iter().any(|(name, _)| name == known)
-            && let Some(value) = read_one(known)
+            && let Some(value) = read_one(map, known)
         {
             headers.push((known.to_owned(), value));
         }
     }
     headers
+}
+
+/// Reads the headers of the answer to a call.
+///
+/// Source: observed on Envoy 1.40.0: its codecs refuse a name that is no token. Observed on wasm-nginx-module 0.7.0: a
+/// name may be of any bytes.
+fn read_answer_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
+    let map = MapType::HttpCallResponseHeaders;
+    match proxy {
+        Proxy::Envoy => read_all(map),
+        Proxy::Apisix => {
+            Answer::header_names().filter_map(|name| Some((name.to_owned(), read_one(map, name)?))).collect()
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asked for only where the proxy lets no other name than of ASCII through"
+)]
+fn read_all(map: MapType) -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(map).unwrap_or_default()
+}
+
+fn read_one(map: MapType, name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(map, name).ok().flatten()
 }
 
 fn read_request_body(size: usize) -> Option<Vec<u8>> {

@@ -15,6 +15,12 @@ use crate::settings::{Mode, OnTimeout, Settings};
 /// Source: apache/openwhisk `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
 pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
 
+/// The headers that matter in an answer of the upstream.
+const HEADERS: &[&str] = &[STATUS, ACTIVATION_ID, RETRY_AFTER];
+
+const STATUS: &str = ":status";
+const RETRY_AFTER: &str = "retry-after";
+
 /// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
 const LONGEST_ID: usize = 256;
 
@@ -90,17 +96,22 @@ pub enum News {
 }
 
 impl Answer {
+    /// The names of the headers that matter, where a proxy gives no answers of its own.
+    pub fn header_names() -> impl Iterator<Item = &'static str> {
+        HEADERS.iter().copied()
+    }
+
     /// Reads an answer from its headers (lower-case names, values as bytes) and its body, which came so long after the
     /// dispatch of the call. `None` if there is no valid status among the headers.
     #[must_use]
     pub fn read(headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
         let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
-        let status = StatusCode::from_bytes(value(":status")?).ok()?;
+        let status = StatusCode::from_bytes(value(STATUS)?).ok()?;
         let activation_id = value(ACTIVATION_ID)
             .and_then(|value| std::str::from_utf8(value).ok())
             .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
             .map(str::to_owned);
-        let retry_after = value("retry-after")
+        let retry_after = value(RETRY_AFTER)
             .filter(|value| (1..=LONGEST_RETRY_AFTER).contains(&value.len()))
             .and_then(|value| HeaderValue::from_bytes(value).ok())
             .filter(|value| value.to_str().is_ok());

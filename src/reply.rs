@@ -62,9 +62,7 @@ impl Reply {
         reply
     }
 
-    /// The reply as a proxy can send it: nginx would answer an error without a body with a page of its own.
-    ///
-    /// Source: observed on wasm-nginx-module 0.7.0.
+    /// The reply as a proxy can send it: with a body where the proxy would make one of its own.
     ///
     /// # Errors
     /// An [`Error`] if the proxy cannot send it.
@@ -73,8 +71,7 @@ impl Reply {
         if !proxy.can_send(self.status) {
             return Err(Error::UnsendableStatus { status: self.status, activation_id: id.map(str::to_owned) });
         }
-        let is_error = self.status.is_client_error() || self.status.is_server_error();
-        if proxy == Proxy::Apisix && is_error && self.body.is_empty() {
+        if self.body.is_empty() && !proxy.can_send_without_body(self.status) {
             let sentence = format!("the action answered {} without a body", self.status.as_str());
             self.body = error_body(&sentence, request_id, id).into_bytes();
             self.headers.push((CONTENT_TYPE, JSON));

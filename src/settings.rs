@@ -1,10 +1,11 @@
 //! How the requests of one route are served: complete, with only valid values.
 
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::api_host::ApiHost;
+use crate::api_host::{ApiHost, Scheme};
 use crate::attributes::Attributes;
 use crate::http_context::HttpContext;
 use crate::layer::{Layer, Source};
@@ -208,12 +209,12 @@ impl Settings {
         self.request_body
     }
 
-    /// What is configured and has no effect on a proxy: a sentence for each attribute.
+    /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
         let attributes = match proxy {
             // Those of connections are settings of the cluster there, which the documentation says where it matters.
-            Proxy::Envoy => [None; 5],
+            Proxy::Envoy => [None; 6],
             Proxy::Apisix => [
                 (!self.ssl_verify).then_some(
                     "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
@@ -227,10 +228,19 @@ impl Settings {
                     .then_some("`keepalive_pool` has no effect on apisix: its wasm runtime keeps up to 30 idle connections"),
                 (self.request_body != RequestBody::Pause)
                     .then_some("`request_body` has no effect on apisix: its wasm runtime holds every request"),
+                (self.api_host.scheme() == Scheme::Https && is_ip_address(&self.upstream)).then_some(
+                    "`upstream`, by default the host of `api_host`, is an IP address: every call over https fails on apisix, whose wasm runtime verifies certificates of names only"
+                ),
             ],
         };
         attributes.into_iter().flatten().collect()
     }
+}
+
+/// Whether the name of an upstream is an IP address, perhaps with a port.
+fn is_ip_address(upstream: &str) -> bool {
+    let host = upstream.split_once(':').map_or(upstream, |(host, _)| host);
+    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -309,6 +319,23 @@ pub(crate) mod tests {
             (r#", "mode": "async""#, Mode::Async),
         ] {
             assert_eq!(settings(attributes).mode(), expected, "{attributes}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_may_be_an_ip_address() {
+        let cases = [
+            ("127.0.0.1:3233", true),
+            ("127.0.0.1", true),
+            ("[::1]:3233", true),
+            ("[::1]", true),
+            ("openwhisk.example:443", false),
+            ("openwhisk", false),
+            ("10.0.0.7.example:443", false),
+            ("outbound|443||openwhisk.example", false),
+        ];
+        for (upstream, expected) in cases {
+            assert_eq!(is_ip_address(upstream), expected, "{upstream}");
         }
     }
 }

@@ -89,7 +89,7 @@ impl Targets {
         }
     }
 
-    /// What is configured and has no effect on a proxy: a sentence for each attribute.
+    /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
         match self {

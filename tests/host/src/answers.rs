@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::headers::Headers;
+use crate::headers::{Headers, is_token};
 use crate::personality::Personality;
 
 /// An answer of the upstream.
@@ -66,9 +66,15 @@ pub(crate) struct End {
 
 impl End {
     /// Source: observed on wasm-nginx-module 0.7.0: `:status` comes last. Observed on Envoy 1.40.0: only real
-    /// answers carry `x-envoy-upstream-service-time`.
+    /// answers carry `x-envoy-upstream-service-time`, and one with a name that is no token is refused.
     pub(crate) fn answered(answer: Answer, personality: Personality) -> Self {
         let Answer { status, headers, body } = answer;
+        if personality == Personality::Envoy && !headers.iter().all(|(name, _)| is_token(name)) {
+            return Self::local(
+                "502",
+                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            );
+        }
         let status = (b":status".to_vec(), status.to_string().into_bytes());
         let own = headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec()));
         let headers = match personality {
@@ -84,20 +90,24 @@ impl End {
     /// Source: observed on wasm-nginx-module 0.7.0: all failures look the same. Observed on Envoy 1.40.0: local
     /// replies before the headers of an answer; read in Envoy: nothing after them.
     pub(crate) fn failed(failure: Failure, personality: Personality) -> Self {
-        let local = |status: &str, body: &str| Self {
+        match (personality, failure) {
+            (Personality::Envoy, Failure::Unreachable) => Self::local(
+                "503",
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+            ),
+            (Personality::Envoy, Failure::DeadlinePassed) => Self::local("504", "upstream request timeout"),
+            (Personality::Apisix, _) | (_, Failure::BrokenOff | Failure::DeadlinePassedInBody) => Self::default(),
+        }
+    }
+
+    /// An answer that Envoy makes itself.
+    fn local(status: &str, body: &str) -> Self {
+        Self {
             headers: [(":status", status), ("content-length", &body.len().to_string()), ("content-type", "text/plain")]
                 .into_iter()
                 .collect(),
             body: body.as_bytes().to_vec(),
             trailers: Headers::new(),
-        };
-        match (personality, failure) {
-            (Personality::Envoy, Failure::Unreachable) => local(
-                "503",
-                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
-            ),
-            (Personality::Envoy, Failure::DeadlinePassed) => local("504", "upstream request timeout"),
-            (Personality::Apisix, _) | (_, Failure::BrokenOff | Failure::DeadlinePassedInBody) => Self::default(),
         }
     }
 }

@@ -11,8 +11,9 @@ use crate::headers::Headers;
 use crate::log::{Level, Line};
 use crate::memory::size;
 use crate::personality::Personality;
+use crate::refusal;
 use crate::replies::Reply;
-use crate::request::{Piece, Request};
+use crate::request::{Piece, Request, Version};
 use crate::vm::{Action, Vm};
 use crate::worker::{Moment, Phase};
 
@@ -25,16 +26,18 @@ pub(crate) fn configure(vm: &mut Vm, configuration: &[u8]) {
 
 /// Delivers the headers of a request. Whoever sends one without `host` in HTTP/1.1 is turned away before.
 pub(crate) fn begin(vm: &mut Vm, request: Request) -> usize {
+    if let Some(status) = refusal::status(&request) {
+        return answer_itself(vm, request, status);
+    }
     let mut headers: Headers = request.host.iter().map(|host| ("host", host)).collect();
-    headers.extend(request.headers.iter());
+    headers.extend(request.headers.iter().filter(|(name, _)| refusal::hands_on(name)));
     let root = vm.worker().root.or_else(|| start_plugin(vm));
     let id = vm.worker().exchanges.len();
     let Some(root) = root else {
-        let mut exchange = Exchange::new(request, headers, 0, 0);
-        exchange.reply(Reply::of_host());
-        exchange.end();
-        vm.worker_mut().exchanges.push(exchange);
-        return id;
+        // Source: observed on wasm-nginx-module 0.7.0; apache/apisix `apisix/wasm.lua`: `header_filter_wrapper` tries
+        // again for the 503 of `http_request_wrapper`.
+        start_plugin(vm);
+        return answer_itself(vm, request, 503);
     };
     let context = vm.worker_mut().contexts.recycled();
     vm.worker_mut().exchanges.push(Exchange::new(request, headers, root, context));
@@ -43,6 +46,15 @@ pub(crate) fn begin(vm: &mut Vm, request: Request) -> usize {
     let action = vm.ask("proxy_on_request_headers", Moment::of(id, Phase::RequestHeaders), &[context, 0, 1]);
     settle(vm, id, action);
     id
+}
+
+/// Answers a request of which the filter learns nothing.
+fn answer_itself(vm: &mut Vm, request: Request, status: u16) -> usize {
+    let mut exchange = Exchange::new(request, Headers::new(), 0, 0);
+    exchange.reply(Reply::of_host(status));
+    exchange.end();
+    vm.worker_mut().exchanges.push(exchange);
+    vm.worker().exchanges.len().saturating_sub(1)
 }
 
 /// Configures the plugin, which each worker and route does at its first request.
@@ -64,10 +76,13 @@ fn start_plugin(vm: &mut Vm) -> Option<u32> {
 }
 
 /// Receives the next piece of a request. The filter gets the body only as a whole, and trailers never.
+///
+/// Source: observed on nginx 1.29.2: to trailers of HTTP/2 it says GOAWAY, and closes the connection.
 pub(crate) fn advance(vm: &mut Vm, id: usize) {
     let exchange = vm.exchange_mut(id);
     match exchange.unsent.pop_front() {
         Some(Piece::Chunk(chunk)) => exchange.body.extend(chunk),
+        Some(Piece::Trailers(_)) if exchange.request.version == Version::Http2 => return disconnect(vm, id),
         Some(Piece::Trailers(_)) => {}
         None => return,
     }

@@ -92,10 +92,11 @@ rules! {
     ReplyStatus: "the status of a reply is 200 to 599",
         apisix "below 100 the worker crashes (SIGSEGV), and up to 199 the client hangs",
         envoy "the client hangs, or takes it for a switch of protocols";
-    /// Source: observed on wasm-nginx-module 0.7.0.
-    ClientClosed: "499 cannot be replied on APISIX",
-        apisix "nginx closes the connection without an answer",
-        envoy "499 is a status like others";
+    /// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2: nothing comes, with HTTP/2 an error of the stream;
+    /// with a body of 2000 bytes or more a reply that breaks off.
+    ClosingStatus: "408, 444 and 499 cannot be replied on APISIX",
+        apisix "nginx closes the connection without an answer, or within it",
+        envoy "they are statuses like others";
     /// Source: observed on Envoy 1.40.0.
     ReplyName: "the name of a header of a reply is a token",
         apisix "it goes out as it is and breaks the response",
@@ -108,8 +109,8 @@ rules! {
     HostsHeaders: "`content-length`, hop-by-hop and pseudo headers of a reply belong to the host",
         apisix "they come out twice, and a wrong `content-length` truncates the reply or hangs the client",
         envoy "the host drops or overrides them";
-    /// Source: observed on wasm-nginx-module 0.7.0.
-    ErrorHasBody: "an error is replied with a body on APISIX",
+    /// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2: 301, 302, 303, 307, 308 and all of 400 to 599.
+    HasOwnBody: "an error or a redirect is replied with a body on APISIX",
         apisix "nginx makes its own HTML page of it",
         envoy "it goes out as it is";
     /// Source: observed on Envoy 1.40.0.
@@ -148,6 +149,10 @@ rules! {
     NoAnswer: "headers of an answer are never read when `num_headers` is 0",
         apisix "the host answers `NotFound`, at which the SDK panics",
         envoy "there is no map, at which the SDK panics";
+    /// Source: observed on wasm-nginx-module 0.7.0 with proxy-wasm 0.2.5: `get_map_bytes` unwraps names. Values are safe.
+    AnswerNames: "the headers of an answer are read one by one on APISIX, where a name may be of any bytes",
+        apisix "the SDK panics on a name that is not UTF-8, and the plugin fails until the worker aborts",
+        envoy "the host refuses an answer with such a name";
     /// Source: api7/wasm-nginx-module `ngx_http_wasm_api.c`: the pointers stay, the memory does not.
     AnswerIsGone: "an answer is read in its own callback only",
         apisix "the buffer is freed memory",

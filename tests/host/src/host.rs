@@ -137,10 +137,17 @@ impl Host {
         }
     }
 
-    /// Answers the call the filter waits for, or the oldest one if there are several.
+    /// Answers the call the filter waits for, or the oldest one if there are several. It fails instead where the host
+    /// does not trust the upstream.
     pub fn answer(&mut self, id: RequestId, answer: Answer) {
-        let (pending, _) = self.take_pending(id);
-        self.end_call(id, pending, End::answered(answer, self.personality()));
+        let (pending, call) = self.take_pending(id);
+        let personality = self.personality();
+        let end = if call.is_verified(personality) {
+            End::answered(answer, personality)
+        } else {
+            End::failed(Failure::Unreachable, personality)
+        };
+        self.end_call(id, pending, end);
     }
 
     /// Lets that call fail.

@@ -36,6 +36,10 @@ pub(crate) fn pairs(guest: &mut Guest<'_>, map: u32, data_at: u32, size_at: u32)
         }
         _ => headers(guest, map)?.clone(),
     };
+    if let Some((name, _)) = headers.iter().find(|(name, _)| map == ANSWER_HEADERS && str::from_utf8(name).is_err()) {
+        let did = format!("read all headers of an answer, one of which is named \"{}\"", name.escape_ascii());
+        return Err(guest.crash(Rule::AnswerNames, did));
+    }
     if headers.is_empty() && !apisix {
         return guest.give(&[], data_at, size_at);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::crash::{Crash, Rule};
+use crate::header_filter;
 use crate::headers::{Headers, is_one_line, is_token};
 use crate::memory::Guest;
 use crate::personality::Personality;
@@ -28,7 +29,7 @@ const OF_THE_HOST: &[&str] = &[
 pub enum Sender {
     /// The filter.
     Filter,
-    /// The host itself, because the filter refused its configuration.
+    /// The host itself: the filter refused its configuration, or never saw the request.
     Host,
 }
 
@@ -63,11 +64,9 @@ impl Reply {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// What a request gets whose plugin does not take its configuration.
-    ///
-    /// Source: apache/apisix `apisix/wasm.lua`, `http_request_wrapper`.
-    pub(crate) const fn of_host() -> Self {
-        Self { sender: Sender::Host, status: 503, headers: Headers::new(), body: Vec::new() }
+    /// What a request gets that the filter does not see. Its headers and body, a page, are not played.
+    pub(crate) const fn of_host(status: u16) -> Self {
+        Self { sender: Sender::Host, status, headers: Headers::new(), body: Vec::new() }
     }
 
     /// Makes a reply, if it keeps the rules.
@@ -76,8 +75,8 @@ impl Reply {
             .ok()
             .filter(|status| (200..=599).contains(status))
             .ok_or_else(|| (Rule::ReplyStatus, format!("replied with the status {status}")))?;
-        if personality == Personality::Apisix && status == 499 {
-            return Err((Rule::ClientClosed, "replied with the status 499".to_owned()));
+        if personality == Personality::Apisix && matches!(status, 408 | 444 | 499) {
+            return Err((Rule::ClosingStatus, format!("replied with the status {status}")));
         }
         for (name, value) in headers.iter() {
             let header = name.escape_ascii();
@@ -92,8 +91,9 @@ impl Reply {
                 return Err((Rule::ReplyValue, format!("replied with a header `{header}` of \"{value}\"")));
             }
         }
-        if personality == Personality::Apisix && status >= 400 && body.is_empty() {
-            return Err((Rule::ErrorHasBody, format!("replied with the status {status} and no body")));
+        let has_page = matches!(status, 301 | 302 | 303 | 307 | 308 | 400..);
+        if personality == Personality::Apisix && has_page && body.is_empty() {
+            return Err((Rule::HasOwnBody, format!("replied with the status {status} and no body")));
         }
         if matches!(status, 204 | 205 | 304) && !body.is_empty() {
             return Err((Rule::StatusHasNoBody, format!("replied with the status {status} and a body")));
@@ -106,7 +106,9 @@ impl Reply {
     /// Source: observed on Envoy 1.40.0: without a body no content type, and a body without one is plain text;
     /// names are lower-cased. No host sends a body to HEAD.
     pub(crate) fn sent(mut self, method: &[u8], personality: Personality) -> Self {
-        if personality == Personality::Envoy {
+        if personality == Personality::Apisix {
+            self.headers = header_filter::filter(self.status, &self.headers, !self.body.is_empty());
+        } else {
             self.headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
             if self.body.is_empty() {
                 self.headers.remove(b"content-type");

@@ -99,7 +99,7 @@ impl Request {
         self
     }
 
-    /// Trailers behind the body. nginx drops them.
+    /// Trailers behind the body. nginx drops those of HTTP/1.1, and the client with those of HTTP/2.
     #[must_use]
     pub fn trailers(mut self, trailers: Headers) -> Self {
         self.trailers = Some(trailers);

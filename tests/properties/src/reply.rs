@@ -43,6 +43,12 @@ const LONGEST: usize = 4000;
 /// The longest id of an activation that is handed on, in bytes.
 const LONGEST_ID: usize = 256;
 
+/// The statuses at which nginx closes the connection.
+const CLOSING: &[u16] = &[408, 444, 499];
+
+/// The redirects that nginx answers with a page of its own where they have no body.
+const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
+
 /// The header with the id of the activation.
 const ID: &str = "x-openwhisk-activation-id";
 
@@ -184,18 +190,23 @@ fn compare(expected: &Shape, reply: &Reply, error: Option<&Error>, body: &str, p
             ensure!(is_same, "expected the answer as it is, got {got}");
             Ok(())
         }
-        Shape::Shaped(shaped) if proxy == Proxy::Apisix && shaped.status == 499 => {
+        Shape::Shaped(shaped) if proxy == Proxy::Apisix && CLOSING.contains(&shaped.status) => {
             ensure!(matches!(error, Some(Error::UnsendableStatus { .. })), "expected an unsendable status, got {got}");
             Ok(())
         }
         Shape::Shaped(shaped) => {
             ensure!(error.is_none(), "expected {shaped:?}, got {error:?}");
-            let is_filled = proxy == Proxy::Apisix && shaped.status >= 400 && shaped.body.is_none();
+            let is_filled = proxy == Proxy::Apisix && has_page(shaped.status) && shaped.body.is_none();
             let wrong = shaped.difference(reply, is_filled);
             ensure!(wrong.is_none(), "expected {shaped:?}, got another {}: {got}", wrong.unwrap_or_default());
             Ok(())
         }
     }
+}
+
+/// Whether nginx has a page of its own for a status.
+fn has_page(status: u16) -> bool {
+    status >= 400 || REDIRECTS.contains(&status)
 }
 
 /// A reply that a proxy sends as it stands.
@@ -224,8 +235,8 @@ pub fn check(reply: &Reply, proxy: Proxy) -> Held {
     ensure!(count("content-type") == usize::from(has_body), "{} types for the body", count("content-type"));
     ensure!(!has_body || ![204, 205, 304].contains(&status), "a body with the status {status}");
     if proxy == Proxy::Apisix {
-        ensure!(status != 499, "nginx closes the connection at the status 499");
-        ensure!(has_body || status < 400, "nginx sends a page of its own with the status {status}");
+        ensure!(!CLOSING.contains(&status), "nginx closes the connection at the status {status}");
+        ensure!(has_body || !has_page(status), "nginx sends a page of its own with the status {status}");
     }
     Ok(())
 }

@@ -84,6 +84,32 @@ fn apisix_tells_every_failure_by_no_headers() {
 }
 
 #[test]
+fn apisix_trusts_no_address() {
+    let upstreams = [("127.0.0.1:443", false), ("[::1]:443", false), ("127.0.0.1", false), ("ow.example:443", true)];
+    for (upstream, is_trusted) in upstreams {
+        for (personality, scheme, is_answered) in
+            [(Apisix, "https", is_trusted), (Apisix, "http", true), (Envoy, "https", true)]
+        {
+            let headers = [(":method", "GET"), (":path", "/"), (":scheme", scheme), (":authority", "ow.example")];
+            // `:status`, and on Envoy what it adds.
+            let told = match personality {
+                _ if !is_answered => 0,
+                Apisix => 1,
+                Envoy => 2,
+            };
+            let callbacks = [
+                (HEADERS, &[call_to(upstream, &headers, 1000), PAUSE][..]),
+                (ANSWERED, &[Do::ExpectParameter(2, told), reply(200, &[], "x")]),
+            ];
+            let mut host = host(personality, &filter(&callbacks));
+            let id = host.send(Request::new("GET", "/"));
+            host.answer(id, Answer::new(200));
+            assert_eq!(host.reply(id).status, 200, "{personality} {scheme} {upstream}");
+        }
+    }
+}
+
+#[test]
 fn apisix_complains_of_each_context_that_is_not_done() {
     for (callbacks, complains) in [
         (vec![], true),
@@ -107,8 +133,9 @@ fn apisix_answers_itself_while_the_configuration_is_refused() {
     for count in 1..3 {
         let id = host.send(Request::new("GET", "/"));
         assert_eq!((host.reply(id).status, host.reply(id).sender), (503, Sender::Host));
-        assert_eq!(host.cost_of_plugin().callbacks["proxy_on_configure"], count);
-        assert_eq!(lines(&host).len(), usize::try_from(count).expect("small"));
+        // Once for the request, and once more for the 503.
+        assert_eq!(host.cost_of_plugin().callbacks["proxy_on_configure"], 2 * count);
+        assert_eq!(lines(&host).len(), usize::try_from(2 * count).expect("small"));
     }
     assert!(!host.cost_of_plugin().callbacks.contains_key("proxy_on_vm_start"));
 }

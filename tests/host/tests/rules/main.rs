@@ -4,6 +4,7 @@
 mod behaviour;
 mod loading;
 mod module;
+mod nginx;
 mod pending;
 mod reading;
 mod sending;

@@ -1,12 +1,13 @@
 //! What a filter reads must be there, and what it asks for must exist.
 
+use abi_host::Personality::{Apisix, Envoy};
 use abi_host::{Answer, Host, Personality};
 
 use crate::module::Argument::Number;
 use crate::module::{
-    CONTINUE, Do, PAUSE, call, get_property, read_buffer, read_header, read_map, reply, set_property, want_body,
+    CONTINUE, Do, PAUSE, call, filter, get_property, read_buffer, read_header, read_map, reply, set_property, want_body,
 };
-use crate::{ANSWERED, BODY, Callbacks, HEADERS, assert_crash, failed, get, post, send};
+use crate::{ANSWERED, BODY, Callbacks, HEADERS, assert_crash, failed, get, host, post, send};
 
 #[test]
 fn a_buffer_is_read_where_and_as_far_as_it_is_there() {
@@ -78,6 +79,25 @@ fn headers_are_read_where_they_are_there() {
         &[(HEADERS, &[read_map(1), CONTINUE])],
         send,
     );
+}
+
+#[test]
+fn a_name_in_an_answer_may_be_of_any_bytes() {
+    let reads = |read| [read, reply(200, &[], "x")];
+    let answered = |host: &mut Host| {
+        let id = send(host);
+        host.answer(id, Answer::new(200).header(b"x-\xff", "1").header("a", b"\xff"));
+        host.reply(id).status
+    };
+    assert_crash(
+        "APISIX: the filter read all headers of an answer, one of which is named \"x-\\xff\"; the SDK panics",
+        &[(HEADERS, &[call(), PAUSE]), (ANSWERED, &reads(read_map(6)))],
+        answered,
+    );
+    for (personality, read) in [(Apisix, read_header(6, "a")), (Envoy, read_map(6))] {
+        let callbacks = [(HEADERS, &[call(), PAUSE][..]), (ANSWERED, &reads(read))];
+        assert_eq!(answered(&mut host(personality, &filter(&callbacks))), 200, "{personality}");
+    }
 }
 
 #[test]

@@ -43,13 +43,15 @@ fn a_call_is_complete() {
 
 #[test]
 fn a_reply_is_one_that_hosts_can_send() {
-    let cases: [(&str, i32, Headers<'_>, &str); 15] = [
+    let cases: [(&str, i32, Headers<'_>, &str); 23] = [
         ("APISIX: the filter replied with the status 0; below 100 the worker crashes (SIGSEGV)", 0, &[], "x"),
         ("APISIX: the filter replied with the status 150;", 150, &[], "x"),
         ("APISIX: the filter replied with the status 600;", 600, &[], "x"),
         ("Envoy: the filter replied with the status 101; the client hangs, or takes it for", 101, &[], "x"),
         ("Envoy: the filter replied with the status 65736;", 65_736, &[], "x"),
-        ("APISIX: the filter replied with the status 499; nginx closes the connection", 499, &[], "x"),
+        ("APISIX: the filter replied with the status 408; nginx closes the connection", 408, &[], "x"),
+        ("APISIX: the filter replied with the status 444;", 444, &[], ""),
+        ("APISIX: the filter replied with the status 499;", 499, &[], "x"),
         ("APISIX: the filter replied with a header named \"a b\";", 200, &[("a b", "1")], ""),
         ("Envoy: the filter replied with a header named \"\";", 200, &[("", "1")], ""),
         (
@@ -73,6 +75,12 @@ fn a_reply_is_one_that_hosts_can_send() {
             &[],
             "",
         ),
+        ("APISIX: the filter replied with the status 301 and no body;", 301, &[("location", "/")], ""),
+        ("APISIX: the filter replied with the status 302 and no body;", 302, &[], ""),
+        ("APISIX: the filter replied with the status 303 and no body;", 303, &[], ""),
+        ("APISIX: the filter replied with the status 307 and no body;", 307, &[], ""),
+        ("APISIX: the filter replied with the status 308 and no body;", 308, &[], ""),
+        ("APISIX: the filter replied with the status 422 and no body;", 422, &[], ""),
         ("Envoy: the filter replied with the status 204 and a body; it goes out with a wrong", 204, &[], "x"),
     ];
     for (expected, status, headers, body) in cases {

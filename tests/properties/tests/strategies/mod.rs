@@ -79,7 +79,9 @@ const HEADERS: &[&str] = &[
 
 /// The text of any JSON.
 fn json() -> BoxedStrategy<String> {
-    let number = word(&["0", "200", "204", "304", "404", "499", "599", "600", "200.0", "2e2", "1.50", "-1", "1e999"]);
+    let number = word(&[
+        "0", "200", "204", "304", "404", "408", "444", "499", "599", "600", "200.0", "2e2", "1.50", "-1", "1e999",
+    ]);
     let leaf = prop_oneof![
         word(&["null", "true", "false"]),
         number,
@@ -102,7 +104,7 @@ fn shaped() -> BoxedStrategy<String> {
         prop::option::of(value.prop_map(move |value| format!("\"{name}\": {value}")))
     };
     let status = prop_oneof![
-        9 => word(&["200", "201", "204", "205", "304", "404", "499", "599", "\"418\"", "200.0"]),
+        9 => word(&["200", "201", "204", "205", "302", "304", "308", "404", "408", "444", "499", "599", "\"418\"", "200.0"]),
         1 => word(&["199", "600", "\"x\"", "null"]),
     ];
     let plain = word(&[
@@ -173,7 +175,7 @@ fn mode() -> BoxedStrategy<Mode> {
 fn head() -> BoxedStrategy<Head> {
     let status = prop_oneof![
         8 => Just(200_u16),
-        8 => select(&[202_u16, 204, 301, 400, 404, 499, 500, 502, 502, 503, 504][..]),
+        8 => select(&[202_u16, 204, 301, 400, 404, 408, 499, 500, 502, 502, 503, 504][..]),
         1 => 100..1000_u16,
     ];
     let id = line(&["44794bd6aab74415b4e42a308d880e5b", "x", "a b", "", "a\r\nb: c"]);

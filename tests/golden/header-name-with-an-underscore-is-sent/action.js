@@ -1,0 +1,1 @@
+function main() { return { headers: { x_a_b: "c" } }; }

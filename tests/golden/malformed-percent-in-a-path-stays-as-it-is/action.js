@@ -1,0 +1,1 @@
+function main({ __ow_path }) { return { path: __ow_path }; }

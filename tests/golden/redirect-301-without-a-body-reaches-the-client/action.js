@@ -1,0 +1,1 @@
+function main() { return { statusCode: 301, headers: { location: '/other' } }; }

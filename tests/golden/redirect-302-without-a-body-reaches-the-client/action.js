@@ -1,0 +1,1 @@
+function main() { return { statusCode: 302, headers: { location: '/other' } }; }

@@ -1,0 +1,1 @@
+function main() { return { statusCode: 303, headers: { location: '/other' } }; }

@@ -1,0 +1,1 @@
+function main() { return { statusCode: 307, headers: { location: '/other' } }; }

@@ -1,0 +1,1 @@
+function main() { return { statusCode: 308, headers: { location: '/other' } }; }

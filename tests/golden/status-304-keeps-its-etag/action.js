@@ -1,0 +1,1 @@
+function main() { return { statusCode: 304, headers: { etag: '"1"' } }; }
