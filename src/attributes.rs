@@ -180,11 +180,11 @@ impl<'a> Attributes<'a> {
     #[must_use]
     pub fn into_mistakes(mut self, known: &'static [&'static str], top: &[&str]) -> Vec<Mistake> {
         for name in self.take_repeated() {
-            let attribute = self.named(&shown(&name));
+            let attribute = self.named(&unknown(&name));
             self.mistakes.push(Mistake::Repeated { attribute });
         }
         for name in self.take_all().into_keys() {
-            let attribute = self.named(&shown(&name));
+            let attribute = self.named(&unknown(&name));
             self.mistakes.push(if top.contains(&name.as_str()) {
                 Mistake::NotForRoutes { attribute }
             } else {
@@ -230,6 +230,15 @@ pub fn kind_of(json: &RawValue) -> &'static str {
 #[must_use]
 pub fn text(json: &RawValue) -> Option<String> {
     serde_json::from_str(json.get()).ok()
+}
+
+/// A name that nobody knows, for an error message. One with a colon, or a very long one, could be a key.
+fn unknown(name: &str) -> String {
+    match name.chars().count() {
+        QUOTED.. => format!("({} characters)", name.chars().count()),
+        _ if name.contains(':') => "(a name with a colon)".to_owned(),
+        _ => shown(name),
+    }
 }
 
 fn value_of(json: &RawValue) -> Option<Value> {

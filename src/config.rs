@@ -133,7 +133,7 @@ mod tests {
                     "other": {"action": "b", "package": "q", "timeout": 2000, "mode": "async", "retries": 1},
                     "result": {"result": true},
                     "far": {"api_host": "https://far:1", "service_token": "$ENV://TOKEN"},
-                    "bare": {"package": null, "upstream": null, "timeout": null, "result": null}
+                    "bare": {"package": null, "upstream": null, "service_token": "c:d", "timeout": null, "result": null}
                 }}"#,
         );
         let Ok(Config::Routes(routes)) = config else { panic!("{config:?}") };
@@ -167,8 +167,21 @@ mod tests {
 
     #[test]
     fn a_key_goes_to_no_other_address_than_its_own() {
-        let error = with(r#"{"routes": {"far": {"api_host": "https://far"}}}"#).expect_err("whose key?").to_string();
-        assert!(error.starts_with("`routes.far.service_token` is missing"), "{error}");
+        let cases = [
+            (r#""routes": {"far": {"api_host": "https://far"}}"#, true),
+            (r#""routes": {"far": {"upstream": "elsewhere"}}"#, true),
+            (r#""upstream": "here", "routes": {"far": {"upstream": "elsewhere"}}"#, true),
+            (r#""upstream": "here", "routes": {"far": {"upstream": null}}"#, true),
+            (r#""upstream": "here", "routes": {"far": {"upstream": "here"}}"#, false),
+            (r#""upstream": "here", "routes": {"far": {}}"#, false),
+            (r#""routes": {"far": {"upstream": "openwhisk.example:80"}}"#, false),
+            (r#""routes": {"far": {"upstream": "elsewhere", "service_token": "c:d"}}"#, false),
+        ];
+        for (changes, is_missing) in cases {
+            let error = with(&format!("{{{changes}}}")).err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(error.starts_with("`routes.far.service_token` is missing"), is_missing, "{changes}: {error}");
+            assert_eq!(error.is_empty(), !is_missing, "{changes}: {error}");
+        }
     }
 
     #[test]
@@ -192,7 +205,7 @@ mod tests {
         let huge = "a".repeat(10 << 20);
         let cases = [
             (format!(r#"{{"action": "{huge}"}}"#), "(10485760 characters)"),
-            (format!(r#"{{"{huge}": 1}}"#), "unknown attribute `aaa"),
+            (format!(r#"{{"{huge}": 1}}"#), "unknown attribute `(10485760 characters)`"),
             (format!(r#"{{"timeout": [{}0]}}"#, "0,".repeat(1 << 20)), "`timeout` is an array"),
         ];
         for (changes, expected) in cases {
@@ -217,6 +230,9 @@ mod tests {
             r#"{"service_token": "$ENV://BROKEN"}"#,
             r#"{"service_token": ["wonderland"]}"#,
             r#"{"servce_token": "alice:wonderland"}"#,
+            r#"{"alice:wonderland": 1}"#,
+            r#"{"routes": {"a": {"alice:wonderland": 1}}}"#,
+            r#"{"routes": {"a": {"alice:wonderland": 1, "alice:wonderland": 2}}}"#,
             r#"{"api_host": "http://alice:wonderland@openwhisk.example"}"#,
             r#"{"namespace": "alice:wonderland"}"#,
             r#"{"upstream": "http://alice:wonder land@ow"}"#,

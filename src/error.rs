@@ -6,9 +6,12 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::object_writer::OutOfMemory;
-use crate::outcome::beginning;
+use crate::outcome::{LARGEST_ANSWER, beginning};
 use crate::proxy::Proxy;
 use crate::rule::BrokenRule;
+
+/// When to try again where calls end all the time: after a second.
+const SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// Why a request gets no result. `Display` is the sentence for the operator's log, without secrets;
 /// [`Error::for_client`] the one for the client.
@@ -35,6 +38,13 @@ pub enum Error {
     IncompleteBody,
     /// Client: what the action would receive is larger than the filter has memory for.
     OutOfMemory,
+    /// Client: what the body becomes as parameters is larger than it may be.
+    ParametersTooLarge {
+        /// The most that a body may become, in bytes.
+        limit: u64,
+    },
+    /// Client: it speaks gRPC.
+    Grpc,
     /// Client: it sent a parameter of a name that the filter uses itself.
     ReservedParameter,
     /// Platform: the host knows no upstream of that name.
@@ -53,6 +63,11 @@ pub enum Error {
         upstream: String,
         /// What the host says about it, if it says anything.
         reason: String,
+    },
+    /// Platform: as many calls of the action are open on this worker as may be (`max_concurrency`).
+    TooManyCalls {
+        /// How many may be open.
+        most: u64,
     },
     /// Platform: no answer before the deadline.
     DeadlinePassed {
@@ -74,6 +89,11 @@ pub enum Error {
     BrokenOff {
         /// The upstream's name.
         upstream: String,
+    },
+    /// Platform: the answer is larger than is read.
+    AnswerTooLarge {
+        /// The id of the activation, if it tells one.
+        activation_id: Option<String>,
     },
     /// Platform: the answer is not what `OpenWhisk`'s API answers.
     NotOpenWhisk {
@@ -140,16 +160,22 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::RequestTooLarge { .. } | Self::OutOfMemory => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTooLarge { .. } | Self::ParametersTooLarge { .. } | Self::OutOfMemory => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            // Envoy makes `grpc-status` 12 (unimplemented) of it.
+            Self::Grpc => StatusCode::NOT_FOUND,
             Self::MalformedBody { .. } | Self::ReservedParameter | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::UnknownUpstream { .. }
+            | Self::UnavailableUpstream { .. }
+            | Self::Unreachable { .. }
+            | Self::TooManyCalls { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadlinePassed { .. } | Self::NotAwaited { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::NotOpenWhisk { status, .. } if status.is_client_error() || status.is_server_error() => *status,
             Self::BrokenOff { .. }
+            | Self::AnswerTooLarge { .. }
             | Self::NotOpenWhisk { .. }
             | Self::ActionFailed { .. }
             | Self::BrokenRule { .. }
@@ -177,10 +203,13 @@ impl Error {
                 Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
             }
             Self::MalformedBody { .. }
+            | Self::ParametersTooLarge { .. }
+            | Self::Grpc
             | Self::MethodNotAllowed { .. }
             | Self::LengthRequired
             | Self::IncompleteBody
             | Self::OutOfMemory
+            | Self::AnswerTooLarge { .. }
             | Self::UnsendableStatus { .. }
             | Self::UnreadableBody
             | Self::NotConfigured => Words::Gateway(self.to_string()),
@@ -192,6 +221,7 @@ impl Error {
             Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
                 Words::Gateway("openwhisk cannot be reached".to_owned())
             }
+            Self::TooManyCalls { .. } => Words::Gateway("too many calls of the action are open".to_owned()),
             Self::DeadlinePassed { timeout, .. } => {
                 Words::Gateway(format!("the action did not answer within {timeout} ms"))
             }
@@ -215,12 +245,16 @@ impl Error {
         match self {
             Self::DeadlinePassed { activation_id, .. }
             | Self::NotAwaited { activation_id, .. }
+            | Self::AnswerTooLarge { activation_id }
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
             | Self::BrokenRule { activation_id, .. }
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             Self::RequestTooLarge { .. }
+            | Self::ParametersTooLarge { .. }
+            | Self::Grpc
+            | Self::TooManyCalls { .. }
             | Self::MalformedBody { .. }
             | Self::MethodNotAllowed { .. }
             | Self::LengthRequired
@@ -239,9 +273,10 @@ impl Error {
 
     /// When the client may try again, if somebody says so: the value of a header `retry-after`.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<&HeaderValue> {
+    pub fn retry_after(&self) -> Option<HeaderValue> {
         match self {
-            Self::NotOpenWhisk { retry_after, .. } | Self::Refused { retry_after, .. } => retry_after.as_ref(),
+            Self::NotOpenWhisk { retry_after, .. } | Self::Refused { retry_after, .. } => retry_after.clone(),
+            Self::TooManyCalls { .. } => Some(SOON),
             _ => None,
         }
     }
@@ -252,6 +287,8 @@ impl Error {
     pub fn concerns_operator(&self) -> bool {
         match self {
             Self::RequestTooLarge { .. }
+            | Self::ParametersTooLarge { .. }
+            | Self::Grpc
             | Self::MalformedBody { .. }
             | Self::MethodNotAllowed { .. }
             | Self::LengthRequired
@@ -267,7 +304,9 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::DeadlinePassed { .. }
             | Self::NotAwaited { .. }
+            | Self::TooManyCalls { .. }
             | Self::BrokenOff { .. }
+            | Self::AnswerTooLarge { .. }
             | Self::NotOpenWhisk { .. }
             | Self::UnreadableBody
             | Self::RoutesUnsupported
@@ -283,6 +322,16 @@ impl fmt::Display for Error {
                 write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
             }
             Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
+            Self::ParametersTooLarge { limit } => {
+                write!(f, "the parameters made of the body of the request are larger than {limit} bytes")
+            }
+            Self::Grpc => f.write_str("an action does not speak gRPC"),
+            Self::TooManyCalls { most } => {
+                write!(f, "{most} calls of the action are open on this worker (`max_concurrency`)")
+            }
+            Self::AnswerTooLarge { .. } => {
+                write!(f, "the answer of openwhisk is larger than {LARGEST_ANSWER} bytes")
+            }
             Self::MethodNotAllowed { method } => write!(f, "the method {method} invokes no action"),
             Self::LengthRequired => f.write_str("the body of a request with upgrade needs a content-length"),
             Self::IncompleteBody => f.write_str("the body of the request ended before its content-length"),
@@ -371,6 +420,18 @@ mod tests {
                 "Request defines parameters that are not allowed (e.g., reserved properties).",
             ),
             (Error::OutOfMemory, 413, "the body of the request is larger than there is memory for"),
+            (
+                Error::ParametersTooLarge { limit: 7 },
+                413,
+                "the parameters made of the body of the request are larger than 7 bytes",
+            ),
+            (Error::Grpc, 404, "an action does not speak gRPC"),
+            (Error::TooManyCalls { most: 7 }, 503, "too many calls of the action are open"),
+            (
+                Error::AnswerTooLarge { activation_id: None },
+                502,
+                "the answer of openwhisk is larger than 16777216 bytes",
+            ),
             (Error::MethodNotAllowed { method: "CONNECT" }, 405, "the method CONNECT invokes no action"),
             (Error::LengthRequired, 411, "the body of a request with upgrade needs a content-length"),
             (Error::IncompleteBody, 400, "the body of the request ended before its content-length"),

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use log::{error, info, warn};
+use log::{Level, error, info, log, warn};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
@@ -14,7 +14,8 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
 use crate::exchange::{Exchange, Step};
-use crate::metric::{self, Kind, Metric};
+use crate::log_limit::LogLimit;
+use crate::metric::{self, ErrorKind, Kind, Metric};
 use crate::outcome::{Answer, Outcome, Refusal};
 use crate::proxy::Proxy;
 use crate::reply::Reply;
@@ -42,6 +43,9 @@ struct Shared {
     targets: Option<Rc<Targets>>,
     proxy: OnceCell<Proxy>,
     is_surely_envoy: OnceCell<bool>,
+    /// Where the clock of the worker begins.
+    began: OnceCell<Instant>,
+    log_limit: LogLimit,
 }
 
 impl Shared {
@@ -56,6 +60,11 @@ impl Shared {
             }
             proxy
         })
+    }
+
+    /// The clock of the worker.
+    fn now(&self) -> Duration {
+        self.began.get_or_init(Instant::now).elapsed()
     }
 
     /// Whether this is Envoy for sure, which takes metrics and properties. The SDK panics where a host refuses one.
@@ -75,7 +84,10 @@ impl RootContext for Plugin {
         let json = self.get_plugin_configuration().unwrap_or_default();
         match Config::from_json(&json, &|name| std::env::var(name).ok()) {
             Ok(config) => {
-                let targets = Some(Rc::new(Targets::new(config)));
+                let targets = Targets::new(config);
+                let (routes, actions) = targets.counts();
+                info!("openwhisk: version {}, {routes} routes, {actions} actions", env!("CARGO_PKG_VERSION"));
+                let targets = Some(Rc::new(targets));
                 self.shared = Rc::new(Shared { targets, ..Shared::default() });
                 true
             }
@@ -104,21 +116,22 @@ impl RootContext for Plugin {
 struct Stream {
     shared: Rc<Shared>,
     exchange: Exchange,
-    dispatched: Option<Instant>,
+    /// When the call was made, by the clock of the worker.
+    dispatched: Option<Duration>,
 }
 
 impl Context for Stream {
     fn on_http_call_response(&mut self, _token: u32, num_headers: usize, body_size: usize, _num_trailers: usize) {
-        let elapsed = self.dispatched.take().map_or(Duration::ZERO, |dispatched| dispatched.elapsed());
+        let elapsed = self.dispatched.take().map_or(Duration::ZERO, |at| self.shared.now().saturating_sub(at));
         // Without headers the SDK's getter panics.
-        let answer = if num_headers == 0 {
-            None
+        let outcome = if num_headers == 0 {
+            Outcome::Silent { elapsed }
         } else {
-            let body = if body_size == 0 { None } else { self.get_http_call_response_body(0, body_size) };
-            Answer::read(&read_answer_headers(self.shared.proxy()), body.unwrap_or_default(), elapsed)
+            let read = |size| self.get_http_call_response_body(0, size);
+            Outcome::read(&read_answer_headers(self.shared.proxy()), body_size, read, elapsed)
         };
         self.record(metric::at_end_of_call(Some(elapsed)));
-        let step = self.exchange.on_outcome(answer.map_or(Outcome::Silent { elapsed }, Outcome::Answered));
+        let step = self.exchange.on_outcome(outcome);
         self.perform(step);
     }
 }
@@ -134,17 +147,19 @@ impl HttpContext for Stream {
                 false
             }
         };
-        let step = self.exchange.on_request_headers(proxy, read_route, || read_request_headers(proxy), is_all);
+        let (read_clock, read_headers) = (|| self.shared.now(), || read_request_headers(proxy));
+        let step = self.exchange.on_request_headers(proxy, read_clock, read_route, read_headers, is_all);
         self.perform(step)
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        let step = self.exchange.on_request_body(body_size, end_of_stream, read_request_body);
+        let read_clock = || self.shared.now();
+        let step = self.exchange.on_request_body(read_clock, body_size, end_of_stream, read_request_body);
         self.perform(step)
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
-        let step = self.exchange.on_request_trailers(read_request_body);
+        let step = self.exchange.on_request_trailers(|| self.shared.now(), read_request_body);
         self.perform(step)
     }
 }
@@ -170,9 +185,9 @@ impl Stream {
 
     fn dispatch(&mut self, call: &Call) {
         let body = Some(call.body()).filter(|body| !body.is_empty());
-        let started = Instant::now();
-        let dispatched = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
-        if let Err(status) = dispatched {
+        let dispatched = self.shared.now();
+        let outcome = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
+        if let Err(status) = outcome {
             // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
             let refusal = match status {
                 Status::BadArgument => Refusal::UnknownUpstream,
@@ -181,7 +196,7 @@ impl Stream {
             let step = self.exchange.on_outcome(Outcome::Refused(refusal));
             self.perform(step);
         } else {
-            self.dispatched = Some(started);
+            self.dispatched = Some(dispatched);
             self.record(metric::at_begin_of_call());
         }
     }
@@ -205,17 +220,20 @@ impl Stream {
     }
 
     fn log(&self, error: &Error) {
-        let action =
-            self.exchange.target().map(|target| format!("{}: ", target.settings().action())).unwrap_or_default();
+        let target = self.exchange.target();
+        let limit = target.map_or(&self.shared.log_limit, Target::log_limit);
+        let kind = ErrorKind::of(error);
+        let Some(left_out) = limit.admit(kind, self.shared.now()) else { return };
+        let action = target.map(|target| format!("{}: ", target.settings().action())).unwrap_or_default();
         // The client's to choose, and some hosts cut long lines.
         let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
         let status = error.status().as_u16();
         let line = format!("openwhisk: {action}{status}: {error} (request {request_id:?})");
-        if error.concerns_operator() {
-            warn!("{line}");
-        } else {
-            info!("{line}");
+        let level = if error.concerns_operator() { Level::Warn } else { Level::Info };
+        if left_out > 0 {
+            log!(level, "openwhisk: {action}{left_out} more errors of the kind {} have no line here", kind.as_str());
         }
+        log!(level, "{line}");
     }
 }
 

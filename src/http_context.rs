@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
+use crate::form::Form;
 use crate::media_type::MediaType;
 use crate::object::entries;
-use crate::object_writer::ObjectWriter;
+use crate::object_writer::{NoRoom, ObjectWriter, OutOfMemory};
 use crate::request::Request;
 
 /// Begins the names that the context itself uses.
@@ -39,6 +40,36 @@ const OF_THE_CONNECTION: &[&str] = &[
 /// As many bytes as the context of a request without a body usually has at most.
 const SIZE: usize = 1024;
 
+/// The name of what is no object and no form.
+const BODY: &str = "__ow_body";
+
+/// What stands around the value of a field and at the end of an object, in bytes: `,"__ow_body":"…"}`.
+const FIELD: usize = 16;
+
+/// Why a request becomes no parameters.
+enum Refusal {
+    NoRoom(NoRoom),
+    Of(Error),
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(room: NoRoom) -> Self {
+        Self::NoRoom(room)
+    }
+}
+
+impl From<OutOfMemory> for Refusal {
+    fn from(_: OutOfMemory) -> Self {
+        Self::NoRoom(NoRoom::Memory)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Of(error)
+    }
+}
+
 /// How a request becomes parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpContext {
@@ -54,7 +85,7 @@ impl HttpContext {
         Self { path_prefix: path_prefix.trim_end_matches('/').to_owned(), forwarded }
     }
 
-    /// The parameters for a request with this body: a JSON object.
+    /// The parameters for a request with this body: a JSON object. What the body becomes may have `limit` bytes at most.
     ///
     /// A name may stand in it twice: the last one counts, so a field of the body wins over the query.
     /// Source: spray-json, with which `OpenWhisk` reads it.
@@ -62,27 +93,48 @@ impl HttpContext {
     /// # Errors
     /// An [`Error`] of the client: a body that should be JSON and is not, a name that is reserved, or a body that is
     /// too large for the memory there is.
-    pub fn parameters(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>, Error> {
-        let (path, query) = request.path_and_query();
+    pub fn parameters(&self, request: &Request, body: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         let media_type = MediaType::of(request.content_type());
         let size = match media_type {
             MediaType::Binary => base64::encoded_len(body.len(), true).unwrap_or(usize::MAX),
             MediaType::Form | MediaType::Json | MediaType::Text => body.len(),
         };
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        if size > most {
+            return Err(Error::ParametersTooLarge { limit });
+        }
         let mut parameters = ObjectWriter::of_size(size.saturating_add(SIZE))?;
+        self.add_all(&mut parameters, request, body, (media_type, most)).map_err(|error| match error {
+            Refusal::NoRoom(NoRoom::Limit) => Error::ParametersTooLarge { limit },
+            Refusal::NoRoom(NoRoom::Memory) => Error::OutOfMemory,
+            Refusal::Of(error) => error,
+        })?;
+        parameters.finish().map_err(|_| Error::OutOfMemory)
+    }
+
+    /// Adds what a request tells, and what its body becomes.
+    fn add_all(
+        &self,
+        parameters: &mut ObjectWriter,
+        request: &Request,
+        body: &[u8],
+        (media_type, most): (MediaType, usize),
+    ) -> Result<(), Refusal> {
+        let (path, query) = request.path_and_query();
         parameters.lossy("__ow_method", &request.method().to_ascii_lowercase())?;
         parameters.object("__ow_headers", self.headers(request))?;
         parameters.lossy("__ow_path", self.path_within(path))?;
         parameters.lossy("__ow_query", query)?;
-        add_form(&mut parameters, query)?;
+        add_form(parameters, query)?;
+        parameters.limit(most.saturating_add(FIELD));
         match media_type {
             _ if body.is_empty() => {}
-            MediaType::Form => add_form(&mut parameters, body)?,
-            MediaType::Json => add_json(&mut parameters, body)?,
-            MediaType::Text => parameters.lossy("__ow_body", body)?,
-            MediaType::Binary => parameters.shown("__ow_body", &Base64Display::new(body, &STANDARD))?,
+            MediaType::Form => add_form(parameters, body)?,
+            MediaType::Json => add_json(parameters, body)?,
+            MediaType::Text => parameters.lossy(BODY, body)?,
+            MediaType::Binary => parameters.shown(BODY, &Base64Display::new(body, &STANDARD))?,
         }
-        Ok(parameters.finish()?)
+        Ok(())
     }
 
     /// What comes behind the prefix. A path that does not begin with it is taken whole.
@@ -112,30 +164,31 @@ impl HttpContext {
 }
 
 /// Adds the fields of a query or form.
-fn add_form(parameters: &mut ObjectWriter, form: &[u8]) -> Result<(), Error> {
-    for (name, value) in form_urlencoded::parse(form) {
-        if name.starts_with(RESERVED) {
-            return Err(Error::ReservedParameter);
+fn add_form(parameters: &mut ObjectWriter, form: &[u8]) -> Result<(), Refusal> {
+    let mut fields = Form::new(form);
+    while let Some((name, value)) = fields.next_field()? {
+        if name.starts_with(RESERVED.as_bytes()) {
+            return Err(Error::ReservedParameter.into());
         }
-        parameters.text(&name, &value)?;
+        parameters.lossy_field(name, value)?;
     }
     Ok(())
 }
 
 /// Adds the fields of a JSON object as they stand in it. Any other JSON becomes one field.
-fn add_json(parameters: &mut ObjectWriter, body: &[u8]) -> Result<(), Error> {
+fn add_json(parameters: &mut ObjectWriter, body: &[u8]) -> Result<(), Refusal> {
     let json = std::str::from_utf8(body).map_err(|reason| Error::MalformedBody { reason: reason.to_string() })?;
     let trimmed = json.trim_matches([' ', '\t', '\n', '\r']);
     let Some(fields) = trimmed.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
         check(json)?;
-        return Ok(parameters.json("__ow_body", trimmed)?);
+        return Ok(parameters.json(BODY, trimmed)?);
     };
     let mut is_reserved = false;
     let walked = entries(json, |name, _| is_reserved |= name.starts_with(RESERVED.as_bytes()));
     if walked.is_err() {
         check(json)?;
     }
-    if is_reserved { Err(Error::ReservedParameter) } else { Ok(parameters.fields(fields)?) }
+    if is_reserved { Err(Error::ReservedParameter.into()) } else { Ok(parameters.fields(fields)?) }
 }
 
 /// Whether a text is JSON, and if not why.
@@ -151,6 +204,7 @@ mod tests {
     use super::*;
 
     const JSON: &str = "application/json";
+    const LIMIT: u64 = 1 << 20;
     const FORM: &str = "application/x-www-form-urlencoded";
 
     fn context() -> HttpContext {
@@ -164,7 +218,7 @@ mod tests {
     }
 
     fn parameters(query: &str, content_type: &str, body: &[u8]) -> Result<Value, Error> {
-        let bytes = context().parameters(&request(&format!("/?{query}"), content_type), body)?;
+        let bytes = context().parameters(&request(&format!("/?{query}"), content_type), body, LIMIT)?;
         let Value::Object(mut parameters) = serde_json::from_slice(&bytes).expect("JSON") else {
             panic!("{:?} is no object", bytes.escape_ascii().to_string());
         };
@@ -218,7 +272,7 @@ mod tests {
             &deep,
         ];
         for body in bodies {
-            let bytes = context().parameters(&request("/?b=1", JSON), body.as_bytes()).expect(body);
+            let bytes = context().parameters(&request("/?b=1", JSON), body.as_bytes(), LIMIT).expect(body);
             let text = String::from_utf8(bytes).expect("UTF-8");
             let kept = body.trim_start_matches('{').trim_end_matches('}');
             assert!(text.contains(kept) && text.ends_with('}'), "{text:.200}");
@@ -278,14 +332,14 @@ mod tests {
             ("*", "*", ""),
         ];
         for (sent, path, query) in cases {
-            let bytes = context().parameters(&request(sent, ""), b"").expect(sent);
+            let bytes = context().parameters(&request(sent, ""), b"", LIMIT).expect(sent);
             let parameters: Value = serde_json::from_slice(&bytes).expect("JSON");
             assert_eq!(parameters["__ow_path"], path, "{sent}");
             assert_eq!(parameters["__ow_query"], query, "{sent}");
             assert_eq!(parameters["__ow_method"], "patch", "{sent}");
         }
         let whole = HttpContext::new("", Vec::new());
-        let bytes = whole.parameters(&request("/api/a", ""), b"").expect("valid");
+        let bytes = whole.parameters(&request("/api/a", ""), b"", LIMIT).expect("valid");
         let parameters: Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(parameters["__ow_path"], "/api/a");
     }
@@ -311,7 +365,7 @@ mod tests {
         let request = Request::from_headers(sent);
         let headers = |forwarded: &[&'static str]| {
             let context = HttpContext::new("", forwarded.to_vec());
-            let bytes = context.parameters(&request, b"").expect("valid");
+            let bytes = context.parameters(&request, b"", LIMIT).expect("valid");
             serde_json::from_slice::<Value>(&bytes).expect("JSON")["__ow_headers"].clone()
         };
         let usual = json!({"host": "gateway", "accept": "*/*", "x-two": "2", "x-raw": "a\u{fffd}"});

@@ -29,6 +29,7 @@ pub const ATTRIBUTES: &[&str] = &[
     "timeout",
     "on_timeout",
     "retries",
+    "max_concurrency",
     "keepalive",
     "keepalive_timeout",
     "keepalive_pool",
@@ -58,6 +59,7 @@ pub const OF_A_ROUTE: &[&str] = &[
     "timeout",
     "on_timeout",
     "retries",
+    "max_concurrency",
     "max_req_body_size",
     "upstream",
 ];
@@ -70,6 +72,7 @@ const LONGEST_WAIT: u64 = 60_000;
 
 const TIMEOUT: Range = Range { unit: " of milliseconds", smallest: 1, largest: Some(LONGEST_WAIT) };
 const RETRIES: Range = Range { unit: "", smallest: 0, largest: Some(5) };
+const MAX_CONCURRENCY: Range = Range { unit: " of calls", smallest: 1, largest: None };
 const KEEPALIVE_TIMEOUT: Range = Range { unit: " of milliseconds", smallest: 1000, largest: None };
 const KEEPALIVE_POOL: Range = Range { unit: "", smallest: 1, largest: None };
 const MAX_REQ_BODY_SIZE: Range = Range { unit: " of bytes", smallest: 1, largest: None };
@@ -115,6 +118,7 @@ pub struct Layer {
     pub(crate) timeout: Setting<u64>,
     pub(crate) on_timeout: Setting<OnTimeout>,
     pub(crate) retries: Setting<u64>,
+    pub(crate) max_concurrency: Setting<u64>,
     pub(crate) keepalive: Setting<bool>,
     pub(crate) keepalive_timeout: Setting<u64>,
     pub(crate) keepalive_pool: Setting<u64>,
@@ -139,6 +143,7 @@ impl Layer {
             timeout: number(attributes, "timeout", &TIMEOUT),
             on_timeout: one_of(attributes, "on_timeout", ON_TIMEOUT),
             retries: number(attributes, "retries", &RETRIES),
+            max_concurrency: number(attributes, "max_concurrency", &MAX_CONCURRENCY),
             max_req_body_size: number(attributes, "max_req_body_size", &MAX_REQ_BODY_SIZE),
             upstream: upstream(attributes),
             ..Self::default()
@@ -159,14 +164,17 @@ impl Layer {
 
     /// This level on top of another one, whose attributes hold where this one gives none.
     ///
-    /// The key and the upstream go with the address: those that were meant for another address do not hold.
+    /// The upstream goes with the address, and the key with both: one that was meant for another does not hold.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let has_address = self.api_host != Setting::Absent;
+        let upstream = if has_address { self.upstream } else { self.upstream.or(&base.upstream) };
+        let api_host = self.api_host.or(&base.api_host);
+        let is_elsewhere = has_address || called(&upstream, &api_host) != called(&base.upstream, &base.api_host);
         Self {
-            upstream: if has_address { self.upstream } else { self.upstream.or(&base.upstream) },
-            service_token: if has_address { self.service_token } else { self.service_token.or(&base.service_token) },
-            api_host: self.api_host.or(&base.api_host),
+            upstream,
+            service_token: if is_elsewhere { self.service_token } else { self.service_token.or(&base.service_token) },
+            api_host,
             ssl_verify: self.ssl_verify.or(&base.ssl_verify),
             namespace: self.namespace.or(&base.namespace),
             package: self.package.or(&base.package),
@@ -178,6 +186,7 @@ impl Layer {
             timeout: self.timeout.or(&base.timeout),
             on_timeout: self.on_timeout.or(&base.on_timeout),
             retries: self.retries.or(&base.retries),
+            max_concurrency: self.max_concurrency.or(&base.max_concurrency),
             keepalive: self.keepalive.or(&base.keepalive),
             keepalive_timeout: self.keepalive_timeout.or(&base.keepalive_timeout),
             keepalive_pool: self.keepalive_pool.or(&base.keepalive_pool),
@@ -194,6 +203,12 @@ impl Layer {
         let action = attributes.require("action", &InvalidName, self.action.clone());
         Some((api_host?, service_token?, namespace?, action?))
     }
+}
+
+/// What the host calls the place where a key goes, if that is known.
+fn called(upstream: &Setting<Rc<str>>, api_host: &Setting<Rc<ApiHost>>) -> Option<Rc<str>> {
+    let by_default = || api_host.clone().given().map(|api_host| api_host.host_and_port());
+    upstream.clone().given().or_else(by_default)
 }
 
 /// Reads `api_host`. One with user info (`@`) holds a secret, and is not quoted.

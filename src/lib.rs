@@ -22,15 +22,18 @@ pub mod call;
 pub mod config;
 pub mod error;
 pub mod exchange;
+pub mod form;
 pub mod headers;
 pub mod http_context;
 pub mod layer;
+pub mod log_limit;
 pub mod media_type;
 pub mod metric;
 pub mod mistake;
 pub mod number;
 pub mod object;
 pub mod object_writer;
+pub mod open_calls;
 pub mod outcome;
 pub mod payload;
 pub mod proxy;
@@ -41,6 +44,7 @@ pub mod secret;
 pub mod settings;
 pub mod shaping;
 pub mod target;
+pub mod text;
 
 #[cfg(target_family = "wasm")]
 mod host;

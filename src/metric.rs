@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Malformed,
     /// There is no way to `OpenWhisk`.
     Connect,
+    /// As many calls are open as may be.
+    Busy,
     /// The action took too long.
     Timeout,
     /// The answer broke off.
@@ -64,8 +66,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Connect,
+        Self::Busy,
         Self::Timeout,
         Self::BrokenOff,
         Self::NotOpenWhisk,
@@ -81,8 +84,10 @@ impl ErrorKind {
     #[must_use]
     pub const fn of(error: &Error) -> Self {
         match error {
-            Error::RequestTooLarge { .. } | Error::OutOfMemory => Self::TooLarge,
+            Error::RequestTooLarge { .. } | Error::ParametersTooLarge { .. } | Error::OutOfMemory => Self::TooLarge,
+            Error::TooManyCalls { .. } => Self::Busy,
             Error::MalformedBody { .. }
+            | Error::Grpc
             | Error::ReservedParameter
             | Error::MethodNotAllowed { .. }
             | Error::LengthRequired
@@ -91,7 +96,7 @@ impl ErrorKind {
                 Self::Connect
             }
             Error::DeadlinePassed { .. } | Error::NotAwaited { .. } => Self::Timeout,
-            Error::BrokenOff { .. } => Self::BrokenOff,
+            Error::BrokenOff { .. } | Error::AnswerTooLarge { .. } => Self::BrokenOff,
             Error::NotOpenWhisk { .. } => Self::NotOpenWhisk,
             Error::Refused { .. } => Self::Refused,
             Error::ActionFailed { .. } => Self::ActionFailed,
@@ -107,6 +112,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::Malformed => "malformed",
             Self::Connect => "connect",
+            Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::BrokenOff => "broken_off",
             Self::NotOpenWhisk => "not_openwhisk",

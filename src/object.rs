@@ -1,9 +1,9 @@
-//! Walks over the entries of a JSON object where they stand, without building anything.
+//! Walks over the entries of a JSON object, or the elements of an array, where they stand, without building anything.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
@@ -20,6 +20,52 @@ pub struct NotAnObject;
 pub fn entries<'a>(json: &'a str, each: impl FnMut(&[u8], &'a RawValue)) -> Result<(), NotAnObject> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     Walk(each).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|_| NotAnObject)
+}
+
+/// Calls `each` with the elements of a JSON array, in their order, until it gives an error; the rest is not looked at.
+///
+/// # Errors
+/// That of `each`; `None` if the text is anything else, perhaps after some calls.
+pub fn elements<'a, E>(json: &'a str, each: impl FnMut(&'a RawValue) -> Result<(), E>) -> Result<(), Option<E>> {
+    let mut walk = Elements { each, error: None };
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let walked = (&mut walk).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    match (walk.error, walked) {
+        (Some(error), _) => Err(Some(error)),
+        (None, Ok(())) => Ok(()),
+        (None, Err(_)) => Err(None),
+    }
+}
+
+struct Elements<F, E> {
+    each: F,
+    error: Option<E>,
+}
+
+impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> de::DeserializeSeed<'a> for &mut Elements<F, E> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> Visitor<'a> for &mut Elements<F, E> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(element) = seq.next_element()? {
+            if let Err(error) = (self.each)(element) {
+                self.error = Some(error);
+                return Err(de::Error::custom("enough"));
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Walk<F>(F);
@@ -100,6 +146,28 @@ mod tests {
                 seen.push(format!("{}={}", String::from_utf8_lossy(name), value.get()));
             });
             assert_eq!((walked, seen.join(" ").as_str()), (Ok(()), expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn elements_come_until_there_is_enough() {
+        let cases = [
+            ("[]", Ok(""), Ok(())),
+            (" [1, [2] ,\"]\"] ", Ok("1 [2] \"]\""), Ok(())),
+            ("[1, 2, 3, 4, 5", Err("1 2 3"), Err(Some("enough"))),
+            ("{}", Ok(""), Err(None)),
+            ("[1", Ok("1"), Err(None)),
+            ("[1] x", Ok("1"), Err(None)),
+        ];
+        for (json, seen, expected) in cases {
+            let mut all = Vec::new();
+            let walked = elements(json, |element| {
+                all.push(element.get());
+                if all.len() < 4 { Ok(()) } else { Err("enough") }
+            });
+            let (Ok(seen) | Err(seen)) = seen;
+            all.truncate(3);
+            assert_eq!((walked, all.join(" ").as_str()), (expected, seen), "{json}");
         }
     }
 

@@ -7,9 +7,18 @@ use std::io;
 use serde::Serializer as _;
 use serde_json::Serializer;
 
-/// There is not enough memory for the object.
+/// There is not enough memory for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
+
+/// Why an object cannot grow any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// It would be larger than it may be.
+    Limit,
+    /// There is not enough memory.
+    Memory,
+}
 
 /// A JSON object up to its last field.
 #[derive(Debug)]
@@ -24,16 +33,21 @@ impl ObjectWriter {
     /// # Errors
     /// [`OutOfMemory`]
     pub fn of_size(size: usize) -> Result<Self, OutOfMemory> {
-        let mut json = Vec::new();
-        json.try_reserve(size).map_err(|_| OutOfMemory)?;
-        Ok(Self { json: Bytes(json), is_empty: true })
+        let mut all = Vec::new();
+        all.try_reserve(size).map_err(|_| OutOfMemory)?;
+        Ok(Self { json: Bytes { all, limit: usize::MAX, is_full: false }, is_empty: true })
+    }
+
+    /// From here on it may grow by so many bytes.
+    pub fn limit(&mut self, more: usize) {
+        self.json.limit = self.json.all.len().saturating_add(more);
     }
 
     /// Adds a text.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn text(&mut self, name: &str, value: &str) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn text(&mut self, name: &str, value: &str) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.text(value)
     }
@@ -41,20 +55,28 @@ impl ObjectWriter {
     /// Adds bytes as a text: U+FFFD stands for what is not UTF-8.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn lossy(&mut self, name: &str, value: &[u8]) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn lossy(&mut self, name: &str, value: &[u8]) -> Result<(), NoRoom> {
         self.name(name)?;
-        match std::str::from_utf8(value) {
-            Ok(text) => self.json.text(text),
-            Err(_) => self.json.shown(&Lossy(value)),
-        }
+        self.json.lossy(value)
+    }
+
+    /// The same with a name that need not be UTF-8 either.
+    ///
+    /// # Errors
+    /// [`NoRoom`]
+    pub fn lossy_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), NoRoom> {
+        self.begin()?;
+        self.json.lossy(name)?;
+        self.json.add(b":")?;
+        self.json.lossy(value)
     }
 
     /// Adds what something shows, as a text.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn shown(&mut self, name: &str, value: &dyn fmt::Display) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn shown(&mut self, name: &str, value: &dyn fmt::Display) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.shown(value)
     }
@@ -62,8 +84,8 @@ impl ObjectWriter {
     /// Adds an object of texts.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn object(&mut self, name: &str, fields: BTreeMap<&str, &[u8]>) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn object(&mut self, name: &str, fields: BTreeMap<&str, &[u8]>) -> Result<(), NoRoom> {
         self.name(name)?;
         let is_empty = std::mem::replace(&mut self.is_empty, true);
         for (name, value) in fields {
@@ -77,8 +99,8 @@ impl ObjectWriter {
     /// Adds a value that is JSON.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn json(&mut self, name: &str, value: &str) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn json(&mut self, name: &str, value: &str) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.add(value.as_bytes())
     }
@@ -86,8 +108,8 @@ impl ObjectWriter {
     /// Adds what stands between the braces of another object.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn fields(&mut self, fields: &str) -> Result<(), OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn fields(&mut self, fields: &str) -> Result<(), NoRoom> {
         if fields.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -98,48 +120,79 @@ impl ObjectWriter {
     /// The whole object.
     ///
     /// # Errors
-    /// [`OutOfMemory`]
-    pub fn finish(mut self) -> Result<Vec<u8>, OutOfMemory> {
+    /// [`NoRoom`]
+    pub fn finish(mut self) -> Result<Vec<u8>, NoRoom> {
         self.end()?;
-        Ok(self.json.0)
+        Ok(self.json.all)
     }
 
-    fn name(&mut self, name: &str) -> Result<(), OutOfMemory> {
+    fn name(&mut self, name: &str) -> Result<(), NoRoom> {
         self.begin()?;
         self.json.text(name)?;
         self.json.add(b":")
     }
 
-    fn end(&mut self) -> Result<(), OutOfMemory> {
+    fn end(&mut self) -> Result<(), NoRoom> {
         self.json.add(if self.is_empty { b"{}" } else { b"}" })
     }
 
-    fn begin(&mut self) -> Result<(), OutOfMemory> {
+    fn begin(&mut self) -> Result<(), NoRoom> {
         self.json.add(if self.is_empty { b"{" } else { b"," })?;
         self.is_empty = false;
         Ok(())
     }
 }
 
-/// Bytes that grow only as far as there is memory: a filter without any would take the whole worker with it.
+/// Bytes that grow only as far as they may and as there is memory: a filter without any would take the whole worker with
+/// it.
 #[derive(Debug)]
-struct Bytes(Vec<u8>);
+struct Bytes {
+    all: Vec<u8>,
+    limit: usize,
+    /// Whether the limit was what kept them from growing.
+    is_full: bool,
+}
 
 impl Bytes {
-    fn add(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
-        self.0.try_reserve(bytes.len()).map_err(|_| OutOfMemory)?;
-        self.0.extend_from_slice(bytes);
+    fn add(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
+        if self.limit.saturating_sub(self.all.len()) < bytes.len() {
+            self.is_full = true;
+            return Err(NoRoom::Limit);
+        }
+        let (length, capacity) = (self.all.len(), self.all.capacity());
+        let needed = length.saturating_add(bytes.len());
+        if needed > capacity {
+            // Twice as much, as a vector would, but no more than is allowed.
+            let wanted = capacity.saturating_mul(2).min(self.limit).max(needed);
+            self.all.try_reserve_exact(wanted.saturating_sub(length)).map_err(|_| NoRoom::Memory)?;
+        }
+        self.all.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Adds a JSON string.
-    fn text(&mut self, text: &str) -> Result<(), OutOfMemory> {
-        Serializer::new(self).serialize_str(text).map_err(|_| OutOfMemory)
+    fn text(&mut self, text: &str) -> Result<(), NoRoom> {
+        let written = Serializer::new(&mut *self).serialize_str(text);
+        written.map_err(|_| self.no_room())
+    }
+
+    /// Adds a JSON string of bytes: U+FFFD stands for what is not UTF-8.
+    fn lossy(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.text(text),
+            Err(_) => self.shown(&Lossy(bytes)),
+        }
     }
 
     /// Adds a JSON string, in pieces as the text comes.
-    fn shown(&mut self, text: &dyn fmt::Display) -> Result<(), OutOfMemory> {
-        Serializer::new(self).collect_str(text).map_err(|_| OutOfMemory)
+    fn shown(&mut self, text: &dyn fmt::Display) -> Result<(), NoRoom> {
+        let written = Serializer::new(&mut *self).collect_str(text);
+        written.map_err(|_| self.no_room())
+    }
+
+    /// What kept them from growing, which a serializer does not hand on.
+    const fn no_room(&self) -> NoRoom {
+        if self.is_full { NoRoom::Limit } else { NoRoom::Memory }
     }
 }
 
@@ -160,7 +213,7 @@ impl fmt::Display for Lossy<'_> {
 
 impl io::Write for &mut Bytes {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.add(bytes).map_err(|OutOfMemory| io::ErrorKind::OutOfMemory)?;
+        self.add(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         Ok(bytes.len())
     }
 
@@ -186,7 +239,7 @@ mod tests {
         let expected = r#"{"a\"":"\n\u0001é","b":{"x":"1\u{fffd}","y":"2"},"c":{},"d":[1.0, null],"e": 1, "e":2 }"#;
         let expected = expected.replace("\\u{fffd}", "\u{fffd}");
         assert_eq!(json, expected);
-        assert_eq!(ObjectWriter::of_size(9).and_then(ObjectWriter::finish), Ok(b"{}".to_vec()));
+        assert_eq!(ObjectWriter::of_size(9).expect("memory").finish(), Ok(b"{}".to_vec()));
         let mut first = ObjectWriter::of_size(0).expect("memory");
         first.object("a", BTreeMap::new()).expect("memory");
         first.shown("b", &7).expect("memory");
@@ -194,5 +247,21 @@ mod tests {
         let mut fields = ObjectWriter::of_size(0).expect("memory");
         fields.fields("\"a\":1").expect("memory");
         assert_eq!(fields.finish(), Ok(br#"{"a":1}"#.to_vec()));
+    }
+
+    #[test]
+    fn an_object_grows_no_further_than_it_may() {
+        for (limit, expected) in [(0, Err(NoRoom::Limit)), (13, Err(NoRoom::Limit)), (14, Ok(()))] {
+            let mut texts = ObjectWriter::of_size(0).expect("memory");
+            texts.text("a", "not counted").expect("memory");
+            texts.limit(limit);
+            assert_eq!(texts.text("b", "\0x"), expected, "{limit} bytes");
+        }
+        let mut lossy = ObjectWriter::of_size(0).expect("memory");
+        lossy.limit(1000);
+        assert_eq!(lossy.lossy("a", &[0xff; 1000]), Err(NoRoom::Limit), "three bytes for each");
+        let mut json = ObjectWriter::of_size(0).expect("memory");
+        json.limit(3);
+        assert_eq!(json.fields("\"a\":1"), Err(NoRoom::Limit));
     }
 }

@@ -21,6 +21,11 @@ const HEADERS: &[&str] = &[STATUS, ACTIVATION_ID, RETRY_AFTER];
 const STATUS: &str = ":status";
 const RETRY_AFTER: &str = "retry-after";
 
+/// The largest answer that is read, in bytes: sixteen times what `OpenWhisk` gives unless it is configured otherwise.
+///
+/// Source: apache/openwhisk `common/scala/src/main/resources/application.conf`, `whisk.activation.payload.max`.
+pub const LARGEST_ANSWER: usize = 16 << 20;
+
 /// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
 const LONGEST_ID: usize = 256;
 
@@ -44,6 +49,11 @@ const QUOTED: usize = 200;
 pub enum Outcome {
     /// An answer, from `OpenWhisk` or from the host itself.
     Answered(Answer),
+    /// An answer that is larger than is read.
+    TooLarge {
+        /// The id of the activation, if it tells one.
+        activation_id: Option<String>,
+    },
     /// The call ended without an answer.
     Silent {
         /// How long after its dispatch.
@@ -105,12 +115,9 @@ impl Answer {
     /// dispatch of the call. `None` if there is no valid status among the headers.
     #[must_use]
     pub fn read(headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
-        let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
+        let value = |wanted: &str| value(headers, wanted);
         let status = StatusCode::from_bytes(value(STATUS)?).ok()?;
-        let activation_id = value(ACTIVATION_ID)
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
-            .map(str::to_owned);
+        let activation_id = activation_id(headers);
         let retry_after = value(RETRY_AFTER)
             .filter(|value| (1..=LONGEST_RETRY_AFTER).contains(&value.len()))
             .and_then(|value| HeaderValue::from_bytes(value).ok())
@@ -128,7 +135,36 @@ impl Answer {
     }
 }
 
+/// The first value of a header.
+fn value<'a>(headers: &'a [(String, Vec<u8>)], wanted: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
+}
+
+/// The id of the activation that an answer is about, if it is a clean one.
+fn activation_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
+    std::str::from_utf8(value(headers, ACTIVATION_ID)?)
+        .ok()
+        .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map(str::to_owned)
+}
+
 impl Outcome {
+    /// Reads what came so long after the dispatch of a call: the headers of an answer (see [`Answer::read`]) and a body of
+    /// this size, which `read` gives.
+    #[must_use]
+    pub fn read(
+        headers: &[(String, Vec<u8>)],
+        size: usize,
+        read: impl FnOnce(usize) -> Option<Vec<u8>>,
+        elapsed: Duration,
+    ) -> Self {
+        if size > LARGEST_ANSWER {
+            return Self::TooLarge { activation_id: activation_id(headers) };
+        }
+        let body = if size == 0 { None } else { read(size) };
+        Answer::read(headers, body.unwrap_or_default(), elapsed).map_or(Self::Silent { elapsed }, Self::Answered)
+    }
+
     /// Tells a result from everything else.
     ///
     /// Source: apache/openwhisk `core/controller/Actions.scala`, `doInvoke`: 200 is a result, 502 with an
@@ -150,6 +186,7 @@ impl Outcome {
                 // APISIX: refused, reset, TLS and garbage look all the same.
                 Proxy::Apisix => Error::Unreachable { upstream: upstream(), reason: NO_REASON.to_owned() },
             }),
+            Self::TooLarge { activation_id } => Err(Error::AnswerTooLarge { activation_id }),
             Self::Answered(answer) if answer.is_of_upstream(proxy) => of_upstream(answer, settings),
             Self::Answered(answer) => Err(of_proxy(&answer, settings)),
         }
@@ -170,7 +207,7 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },
         _ if answer.body.ends_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
-        _ => Error::Unreachable { upstream, reason: beginning(&String::from_utf8_lossy(&answer.body)) },
+        _ => Error::Unreachable { upstream, reason: beginning_of(&answer.body) },
     }
 }
 
@@ -180,7 +217,7 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
     let body = match String::from_utf8(body) {
         Ok(body) => body,
         Err(error) => {
-            let body = beginning(&String::from_utf8_lossy(error.as_bytes()));
+            let body = beginning_of(error.as_bytes());
             return Err(Error::NotOpenWhisk { status, activation_id, retry_after, body });
         }
     };
@@ -226,6 +263,12 @@ pub fn not_openwhisk(status: StatusCode, activation_id: Option<String>, body: &s
 #[must_use]
 pub fn beginning(body: &str) -> String {
     body.chars().take(QUOTED).collect()
+}
+
+/// The same of a body that need not be text.
+fn beginning_of(body: &[u8]) -> String {
+    const ENOUGH: usize = 4 * QUOTED;
+    beginning(&String::from_utf8_lossy(body.get(..ENOUGH).unwrap_or(body)))
 }
 
 fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
@@ -316,7 +359,8 @@ mod tests {
         for (status, value, body, expected) in cases {
             let outcome = answered(status, &[UPSTREAM_TIME, ("retry-after", value)], body.as_bytes());
             let error = outcome.into_activation(&settings(""), Proxy::Envoy).expect_err(status);
-            let got = error.retry_after().map(|value| value.to_str().expect("text"));
+            let got = error.retry_after();
+            let got = got.as_ref().map(|value| value.to_str().expect("text"));
             assert_eq!(got, expected, "{status} {value:?}");
         }
     }

@@ -17,7 +17,7 @@ pub fn payload(settings: &Settings, request: &Request, body: Vec<u8>) -> Result<
     match (settings.mode(), settings.parameters()) {
         (Mode::Metadata, _) => Ok(Vec::new()),
         (_, Parameters::Body) => Ok(body),
-        (_, Parameters::Http(context)) => context.parameters(request, &body),
+        (_, Parameters::Http(context)) => context.parameters(request, &body, settings.body_limit()),
     }
 }
 

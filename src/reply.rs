@@ -43,6 +43,7 @@ impl Reply {
             Ok(None) => Ok(Self::json(status, body).about(id.as_deref())),
             Err(Misshapen::BrokenRule(rule)) => Err(Error::BrokenRule { rule, activation_id: id }),
             Err(Misshapen::NotJson) => Err(not_openwhisk(status, id, &body)),
+            Err(Misshapen::OutOfMemory) => Err(Error::AnswerTooLarge { activation_id: id }),
         }
     }
 
@@ -50,12 +51,17 @@ impl Reply {
     /// of its errors, `{"error":"…","code":"<request id>"}`, with `activationId` where it is about an activation.
     #[must_use]
     pub fn to_error(error: &Error, request_id: &str) -> Self {
+        if *error == Error::Grpc {
+            // A client of gRPC reads the status (Envoy makes `grpc-status` of it) and no body but a short text.
+            let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
+            return Self { status: error.status(), headers, body: error.to_string().into_bytes() };
+        }
         let body = match error.for_client() {
             Words::Gateway(sentence) => error_body(&sentence, request_id, error.activation_id()),
             Words::OpenWhisk(body) => body.to_owned(),
         };
         let mut reply = Self::json(error.status(), body).about(error.activation_id());
-        reply.headers.extend(error.retry_after().map(|value| (RETRY_AFTER, value.clone())));
+        reply.headers.extend(error.retry_after().map(|value| (RETRY_AFTER, value)));
         if let Error::MethodNotAllowed { .. } = error {
             reply.headers.push((ALLOW, HeaderValue::from_static(METHODS)));
         }

@@ -23,6 +23,9 @@ const OF_THE_CONNECTION: &[&str] = &["CONNECT", "TRACE"];
 /// Source: RFC 9110 section 8.6.
 const WITH_A_BODY: &[&str] = &["POST", "PUT", "PATCH"];
 
+/// The beginning of the content type of gRPC, in lower case.
+const GRPC: &[u8] = b"application/grpc";
+
 const CONNECTION: &str = "connection";
 const CONTENT_LENGTH: &str = "content-length";
 const CONTENT_TYPE: &str = "content-type";
@@ -104,6 +107,15 @@ impl Request {
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         std::str::from_utf8(self.value(CONTENT_LENGTH)?).ok()?.parse().ok()
+    }
+
+    /// Whether it is one of gRPC, of which a proxy would make the whole reply a header. Of gRPC-Web it does not.
+    ///
+    /// Source: Envoy `source/common/grpc/common.cc`, `hasGrpcContentType`; observed on Envoy 1.40.0.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        let rest = self.content_type().to_ascii_lowercase();
+        rest.strip_prefix(GRPC).is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
     }
 
     /// The method, if it is one that invokes no action.
@@ -226,6 +238,23 @@ mod tests {
         for value in [&b"-1"[..], b"x", b"", b"\xff", b"99999999999999999999999"] {
             let request = Request::from_headers(vec![("content-length".to_owned(), value.to_vec())]);
             assert_eq!(request.content_length(), None, "{:?}", value.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        for (content_type, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("Application/gRPC; x=y", true),
+            ("application/grpc-web", false),
+            ("application/grpc-web+proto", false),
+            ("application/grpcx", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let request = Request::from_headers(vec![("content-type".to_owned(), content_type.into())]);
+            assert_eq!(request.is_grpc(), expected, "{content_type:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The rules of shaped results, and a result that breaks one.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How many characters of a wrong value an error quotes.
 const QUOTED: usize = 64;
@@ -43,13 +43,34 @@ impl BrokenRule {
     /// A rule that is broken by what was found.
     #[must_use]
     pub fn new(rule: Rule, found: impl fmt::Display) -> Self {
-        Self { rule, found: found.to_string().chars().take(QUOTED).collect() }
+        let mut beginning = Beginning::default();
+        // An error as soon as there is enough: what was found may be as large as a result.
+        let _ = write!(beginning, "{found}");
+        Self { rule, found: beginning.text }
     }
 
     /// The rule.
     #[must_use]
     pub const fn rule(&self) -> Rule {
         self.rule
+    }
+}
+
+/// The first characters of a text.
+#[derive(Default)]
+struct Beginning {
+    text: String,
+    count: usize,
+}
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let missing = QUOTED.saturating_sub(self.count);
+        for character in more.chars().take(missing) {
+            self.text.push(character);
+            self.count = self.count.saturating_add(1);
+        }
+        if self.count < QUOTED { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
@@ -62,7 +83,7 @@ impl fmt::Display for Rule {
             Self::HeaderName => "a name in `headers` must be a token of HTTP",
             Self::HeaderType => "a value in `headers` must be a string, a number, a boolean or an array of those",
             Self::HeaderValue => "a value in `headers` must not hold control characters",
-            Self::HeaderSize => "`headers` must not be more than 1000 lines or 1000000 bytes",
+            Self::HeaderSize => "`headers` must not be more than 94 lines or 60000 bytes",
             Self::Base64Flag => "`isBase64Encoded` must be true or false",
             Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",
             Self::BinaryBody => "`body` must be a string of base64 where the content type is binary",

@@ -24,6 +24,11 @@ const KEEPALIVE_TIMEOUT: u64 = 60_000;
 /// The default of `max_req_body_size`, in bytes.
 const MAX_REQ_BODY_SIZE: u64 = 67_108_864;
 
+/// The largest body of a call, in bytes, whatever is configured: of a larger one `OpenWhisk` closes the connection.
+///
+/// Source: observed on a real `OpenWhisk`, whose server takes 50 MiB (`pekko.http.server.parsing.max-content-length`).
+const LARGEST_BODY: u64 = 50 << 20;
+
 /// What is done with the action, and what is answered (`mode`, `result`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -76,6 +81,7 @@ pub struct Settings {
     timeout: Duration,
     on_timeout: OnTimeout,
     retries: u64,
+    max_concurrency: Option<u64>,
     keepalive: bool,
     keepalive_timeout: Option<Duration>,
     has_keepalive_pool: bool,
@@ -108,6 +114,7 @@ impl Settings {
             timeout: Duration::from_millis(layer.timeout.given().unwrap_or(TIMEOUT)),
             on_timeout: layer.on_timeout.given().unwrap_or(OnTimeout::Error),
             retries: layer.retries.given().unwrap_or_default(),
+            max_concurrency: layer.max_concurrency.given(),
             keepalive: layer.keepalive.given().unwrap_or(true),
             keepalive_timeout: layer.keepalive_timeout.given().map(Duration::from_millis),
             has_keepalive_pool: layer.keepalive_pool.given().is_some(),
@@ -179,6 +186,12 @@ impl Settings {
         self.retries
     }
 
+    /// How many calls of the action may be open at once on a worker (`max_concurrency`), if there is a limit.
+    #[must_use]
+    pub const fn max_concurrency(&self) -> Option<u64> {
+        self.max_concurrency
+    }
+
     /// Whether connections are kept for later calls (`keepalive`). On Envoy the cluster does that.
     #[must_use]
     pub const fn keepalive(&self) -> bool {
@@ -195,6 +208,12 @@ impl Settings {
     #[must_use]
     pub const fn max_req_body_size(&self) -> u64 {
         self.max_req_body_size
+    }
+
+    /// The largest body that is taken, and that it may become as parameters, in bytes.
+    #[must_use]
+    pub fn body_limit(&self) -> u64 {
+        self.max_req_body_size.min(LARGEST_BODY)
     }
 
     /// The host's name for `OpenWhisk` (`upstream`): the cluster on Envoy, `host:port` on `APISIX`.
@@ -273,9 +292,10 @@ pub(crate) mod tests {
         assert_eq!(settings.parameters(), &Parameters::Body);
         assert_eq!(settings.timeout(), Duration::from_secs(60));
         assert_eq!((settings.on_timeout(), settings.retries()), (OnTimeout::Error, 0));
+        assert_eq!(settings.max_concurrency(), None);
         assert!(settings.keepalive());
         assert_eq!(settings.keepalive_timeout(), Duration::from_secs(60));
-        assert_eq!(settings.max_req_body_size(), 67_108_864);
+        assert_eq!((settings.max_req_body_size(), settings.body_limit()), (67_108_864, 52_428_800));
         assert_eq!(settings.upstream().as_ref(), "openwhisk.example:80");
         assert_eq!(settings.request_body(), RequestBody::Pause);
         assert_eq!(settings.action().to_string(), "n/a");
@@ -287,7 +307,7 @@ pub(crate) mod tests {
             r#", "api_host": "https://ow:8443/x", "ssl_verify": false, "service_token": "alice:wonderland",
                 "namespace": "_", "package": "p", "action": "a b", "result": false, "parameters": "http",
                 "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "timeout": 1000.0, "on_timeout": "accept",
-                "retries": 5, "keepalive_timeout": 1000, "keepalive_pool": 2, "max_req_body_size": 1,
+                "retries": 5, "max_concurrency": 7, "keepalive_timeout": 1000, "keepalive_pool": 2, "max_req_body_size": 1,
                 "upstream": "cluster", "request_body": "buffer_filter""#,
         );
         assert_eq!(all.api_host().authority(), "ow:8443");
@@ -299,7 +319,7 @@ pub(crate) mod tests {
         assert_eq!(all.parameters(), &Parameters::Http(context));
         assert_eq!(all.timeout(), Duration::from_secs(1));
         assert_eq!(all.on_timeout(), OnTimeout::Accept);
-        assert_eq!(all.retries(), 5);
+        assert_eq!((all.retries(), all.max_concurrency()), (5, Some(7)));
         assert_eq!(all.keepalive_timeout(), Duration::from_secs(1));
         assert_eq!(all.max_req_body_size(), 1);
         assert_eq!(all.upstream().as_ref(), "cluster");

@@ -3,6 +3,8 @@
 //! The convention of `OpenWhisk`'s web actions, for every action.
 //! Source: apache/openwhisk `core/controller/WebActions.scala` and `docs/webactions.md`.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::StatusCode;
@@ -14,9 +16,14 @@ use crate::headers::action_headers;
 use crate::media_type::MediaType;
 use crate::number::whole_number;
 use crate::object::{NotAnObject, entries};
+use crate::object_writer::OutOfMemory;
 use crate::outcome::is_json;
 use crate::reply::Reply;
 use crate::rule::{BrokenRule, Rule};
+use crate::text::{NoText, text_of};
+
+/// The longest `statusCode` that is looked at, in bytes of JSON.
+const LONGEST_STATUS: usize = 64;
 
 /// The content type of a text that names none.
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
@@ -36,11 +43,19 @@ pub enum Misshapen {
     NotJson,
     /// Breaks this rule.
     BrokenRule(BrokenRule),
+    /// There is not enough memory to take it apart.
+    OutOfMemory,
 }
 
 impl From<NotAnObject> for Misshapen {
     fn from(_: NotAnObject) -> Self {
         Self::NotJson
+    }
+}
+
+impl From<OutOfMemory> for Misshapen {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }
 
@@ -125,9 +140,9 @@ struct Defaults {
 }
 
 impl Keys<'_> {
-    fn into_reply(self, defaults: Defaults) -> Result<Reply, BrokenRule> {
+    fn into_reply(self, defaults: Defaults) -> Result<Reply, Misshapen> {
         if let Some(name) = self.repeated {
-            return Err(BrokenRule::new(Rule::Keys, name));
+            return Err(BrokenRule::new(Rule::Keys, name).into());
         }
         let status = self.status_code.map(status).transpose()?;
         let mut headers = self.headers.map_or_else(|| Ok(Vec::new()), action_headers)?;
@@ -138,13 +153,13 @@ impl Keys<'_> {
         let body = match self.body.map(RawValue::get) {
             None | Some("null") => None,
             Some(json) if json.starts_with('"') => Some(string_body(json, content_type, is_base64)?),
-            Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json)),
+            Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json).into()),
             Some(json) => {
                 let content_type = content_type.unwrap_or(crate::reply::JSON);
                 if MediaType::of(content_type.as_bytes()) == MediaType::Binary {
-                    return Err(BrokenRule::new(Rule::BinaryBody, json));
+                    return Err(BrokenRule::new(Rule::BinaryBody, json).into());
                 }
-                Some((content_type, json.as_bytes().to_vec()))
+                Some((content_type, copied(json.as_bytes())?))
             }
         };
         let body = body.filter(|(_, bytes)| !bytes.is_empty());
@@ -168,7 +183,8 @@ fn allows_body(status: StatusCode) -> bool {
 
 /// Reads `statusCode`: a whole number, also written as `200.0`, or a string of digits.
 fn status(json: &RawValue) -> Result<StatusCode, BrokenRule> {
-    let number = match serde_json::from_str::<Value>(json.get()) {
+    let short = Some(json.get()).filter(|text| text.len() <= LONGEST_STATUS);
+    let number = match short.map_or(Ok(Value::Null), serde_json::from_str) {
         Ok(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         Ok(value) => whole_number(&value).and_then(|number| u16::try_from(number).ok()),
         Err(_) => None,
@@ -189,17 +205,38 @@ fn string_body(
     json: &str,
     content_type: Option<HeaderValue>,
     is_base64: Option<bool>,
-) -> Result<(HeaderValue, Vec<u8>), BrokenRule> {
-    let text: String = serde_json::from_str(json).map_err(|_| BrokenRule::new(Rule::BodyText, json))?;
+) -> Result<(HeaderValue, Vec<u8>), Misshapen> {
+    let text = match text_of(json) {
+        Ok(text) => text,
+        Err(NoText::HalfCharacter) => return Err(BrokenRule::new(Rule::BodyText, json).into()),
+        Err(NoText::OutOfMemory) => return Err(Misshapen::OutOfMemory),
+    };
     let content_type = content_type.unwrap_or(HTML);
     let bytes = match is_base64 {
-        Some(true) => BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::Base64Body, text))?,
-        None if MediaType::of(content_type.as_bytes()) == MediaType::Binary => {
-            BASE64.decode(&text).map_err(|_| BrokenRule::new(Rule::BinaryBody, text))?
-        }
-        Some(false) | None => text.into_bytes(),
+        Some(true) => decoded(&text, Rule::Base64Body)?,
+        None if MediaType::of(content_type.as_bytes()) == MediaType::Binary => decoded(&text, Rule::BinaryBody)?,
+        Some(false) | None => match text {
+            Cow::Borrowed(text) => copied(text.as_bytes())?,
+            Cow::Owned(text) => text.into_bytes(),
+        },
     };
     Ok((content_type, bytes))
+}
+
+/// What a text in base64 stands for. `rule` is the one that it breaks where it is none.
+fn decoded(text: &str, rule: Rule) -> Result<Vec<u8>, Misshapen> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(base64::decoded_len_estimate(text.len())).map_err(|_| Misshapen::OutOfMemory)?;
+    BASE64.decode_vec(text, &mut bytes).map_err(|_| BrokenRule::new(rule, text))?;
+    Ok(bytes)
+}
+
+/// A copy, if there is memory for it.
+fn copied(bytes: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 #[cfg(test)]
@@ -347,6 +384,8 @@ mod tests {
             (r#"{"statusCode": null}"#, Rule::StatusCode),
             (r#"{"statusCode": true}"#, Rule::StatusCode),
             (r#"{"statusCode": [200]}"#, Rule::StatusCode),
+            (&format!("{{\"statusCode\": 200.{}}}", "0".repeat(100)), Rule::StatusCode),
+            (&format!("{{\"statusCode\": \"{}200\"}}", "0".repeat(100)), Rule::StatusCode),
             (r#"{"headers": null}"#, Rule::Headers),
             (r#"{"headers": []}"#, Rule::Headers),
             (r#"{"headers": "x"}"#, Rule::Headers),

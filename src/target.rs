@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use crate::call::CallTemplate;
 use crate::config::Config;
+use crate::log_limit::LogLimit;
 use crate::metric::Numbers;
+use crate::open_calls::OpenCalls;
 use crate::proxy::Proxy;
 use crate::settings::Settings;
 
@@ -15,12 +17,14 @@ pub struct Target {
     settings: Settings,
     template: Rc<CallTemplate>,
     metrics: Numbers,
+    open_calls: Rc<OpenCalls>,
+    log_limit: LogLimit,
 }
 
 impl Target {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: Settings, open_calls: Rc<OpenCalls>) -> Self {
         let template = Rc::new(CallTemplate::new(&settings));
-        Self { settings, template, metrics: Numbers::default() }
+        Self { settings, template, metrics: Numbers::default(), open_calls, log_limit: LogLimit::default() }
     }
 
     /// How a request is served.
@@ -35,6 +39,18 @@ impl Target {
         &self.template
     }
 
+    /// The open calls of the action.
+    #[must_use]
+    pub const fn open_calls(&self) -> &Rc<OpenCalls> {
+        &self.open_calls
+    }
+
+    /// Which errors get a line in the log.
+    #[must_use]
+    pub const fn log_limit(&self) -> &LogLimit {
+        &self.log_limit
+    }
+
     /// The host's numbers of the metrics.
     #[must_use]
     pub const fn metrics(&self) -> &Numbers {
@@ -42,13 +58,16 @@ impl Target {
     }
 }
 
+/// Targets by a text that need not be UTF-8.
+pub type ByText = BTreeMap<Vec<u8>, Rc<Target>>;
+
 /// The targets of a configuration on one worker.
 #[derive(Debug)]
 pub enum Targets {
     /// One for every request.
     Every(Rc<Target>),
     /// One for each route, by its name.
-    Routes(BTreeMap<Vec<u8>, Rc<Target>>),
+    Routes(ByText),
 }
 
 /// What happens with a request.
@@ -63,14 +82,22 @@ pub enum Choice {
 }
 
 impl Targets {
-    /// Prepares the calls of a configuration.
+    /// Prepares the calls of a configuration. Routes to the same action share the count of its open calls.
     #[must_use]
     pub fn new(config: Config) -> Self {
         match config {
-            Config::Every(settings) => Self::Every(Rc::new(Target::new(*settings))),
+            Config::Every(settings) => Self::Every(Rc::new(Target::new(*settings, Rc::default()))),
             Config::Routes(routes) => {
-                let target = |(name, settings): (String, Settings)| (name.into_bytes(), Rc::new(Target::new(settings)));
-                Self::Routes(routes.into_iter().map(target).collect())
+                let (mut targets, mut actions) = (ByText::new(), ByText::new());
+                // Collected they would be sorted first, with code of its own.
+                for (name, settings) in routes {
+                    let address = address(&settings);
+                    let known = actions.get(&address).map(|target| Rc::clone(&target.open_calls));
+                    let target = Rc::new(Target::new(settings, known.unwrap_or_default()));
+                    actions.insert(address, Rc::clone(&target));
+                    targets.insert(name.into_bytes(), target);
+                }
+                Self::Routes(targets)
             }
         }
     }
@@ -89,6 +116,21 @@ impl Targets {
         }
     }
 
+    /// How many routes and actions there are; no routes if every request is served.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        match self {
+            Self::Every(_) => (0, 1),
+            Self::Routes(routes) => {
+                let mut actions = ByText::new();
+                for target in routes.values() {
+                    actions.insert(address(&target.settings), Rc::clone(target));
+                }
+                (routes.len(), actions.len())
+            }
+        }
+    }
+
     /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
@@ -97,6 +139,11 @@ impl Targets {
             Self::Routes(_) => Vec::new(),
         }
     }
+}
+
+/// What tells actions apart: the upstream, and the path there.
+fn address(settings: &Settings) -> Vec<u8> {
+    format!("{}{}", settings.upstream(), settings.action().api_path()).into_bytes()
 }
 
 #[cfg(test)]
@@ -137,5 +184,18 @@ mod tests {
         for (targets, proxy, route, expected) in cases {
             assert_eq!(chosen(targets, proxy, route), expected, "{route:?} on {proxy:?}");
         }
+    }
+
+    #[test]
+    fn routes_to_the_same_action_share_its_open_calls() {
+        let routes =
+            r#""x": {}, "y": {"timeout": 7}, "z": {"action": "b"}, "far": {"upstream": "u", "service_token": "c:d"}"#;
+        let Targets::Routes(targets) = targets(&format!(r#"{{{BASE}, "routes": {{{routes}}}}}"#)) else {
+            panic!("there are routes");
+        };
+        let calls = |name: &str| targets[name.as_bytes()].open_calls();
+        assert!(Rc::ptr_eq(calls("x"), calls("y")));
+        assert!(!Rc::ptr_eq(calls("x"), calls("z")));
+        assert!(!Rc::ptr_eq(calls("x"), calls("far")));
     }
 }

@@ -53,9 +53,9 @@ fn run(case: &Case) -> Result<(), Failed> {
     let pseudo = [(":authority", "gateway.example"), (":method", &case.request.method), (":path", &case.request.path)];
     let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let headers = pseudo.into_iter().chain(case.request.headers.iter().cloned()).collect();
-    let mut step = exchange.on_request_headers(Proxy::Envoy, || None, || headers, body.is_empty());
+    let mut step = exchange.on_request_headers(Proxy::Envoy, || Duration::ZERO, || None, || headers, body.is_empty());
     if step == Step::Wait {
-        step = exchange.on_request_body(body.len(), true, |_| Some(body.clone()));
+        step = exchange.on_request_body(|| Duration::ZERO, body.len(), true, |_| Some(body.clone()));
     }
     produced.add(format!("{exchange:?} {step:?}"))?;
     let mut calls = Vec::new();

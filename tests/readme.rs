@@ -146,7 +146,10 @@ fn the_table_of_attributes_is_that_of_the_code() {
                 assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
             }
             "none" => {
-                assert!(["package", "path_prefix", "forward_headers", "routes"].contains(&name.as_str()), "{name}");
+                assert!(
+                    ["package", "path_prefix", "forward_headers", "max_concurrency", "routes"].contains(&name.as_str()),
+                    "{name}"
+                );
             }
             "host:port of api_host" => assert_eq!(complete("").upstream().as_ref(), "ow:80"),
             // Whether it is given matters on APISIX, which warns of it.
@@ -199,6 +202,10 @@ fn errors() -> Vec<Error> {
         Error::LengthRequired,
         Error::IncompleteBody,
         Error::NotAwaited { timeout: 2, after: 1, activation_id: None },
+        Error::ParametersTooLarge { limit: 1 },
+        Error::Grpc,
+        Error::TooManyCalls { most: 1 },
+        Error::AnswerTooLarge { activation_id: None },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -222,8 +229,12 @@ fn errors() -> Vec<Error> {
         Error::LengthRequired => 18,
         Error::IncompleteBody => 19,
         Error::NotAwaited { .. } => 20,
+        Error::ParametersTooLarge { .. } => 21,
+        Error::Grpc => 22,
+        Error::TooManyCalls { .. } => 23,
+        Error::AnswerTooLarge { .. } => 24,
     });
-    assert!(kinds.eq(0..21), "an error is missing");
+    assert!(kinds.eq(0..25), "an error is missing");
     errors
 }
 

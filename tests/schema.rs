@@ -31,6 +31,10 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("the configuration must be one JSON value", NO_JSON),
     ("a number must be representable", NO_JSON),
     ("the configuration must not be a protobuf message", NO_JSON),
+    (
+        "a route with an upstream of its own needs a key of its own",
+        "a schema does not compare the upstreams of both levels",
+    ),
     ("a route or an attribute of a route given twice is a mistake", "of a name given twice a JSON parser keeps one"),
 ];
 

@@ -83,6 +83,11 @@ fn produced() -> std::io::Result<Produced> {
 const CONFIGURATION: &str = r#""api_host": "http:\/\/127.0.0.1:3233", "service_token": "alice:wonderland",
     "namespace": "guest", "action": "hello", "timeout": 1000.0"#;
 
+/// Whether a line of the log is the one about a configuration that was taken.
+fn is_start(line: &str) -> bool {
+    line.starts_with("openwhisk: version ")
+}
+
 /// A host with the filter, and attributes on top of the configuration.
 fn host(personality: Personality, attributes: &str) -> Host {
     let mut host = Setup::new(personality).load(&Filter::built());

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use openwhisk_filter::error::Error;
 use openwhisk_filter::exchange::{Exchange, Step};
 use openwhisk_filter::outcome::{Outcome, Refusal};
 use openwhisk_filter::proxy::Proxy;
@@ -15,6 +16,11 @@ use crate::Held;
 use crate::encode::{Encode, encode_fields, variant};
 use crate::input::{Header, Line, Mode as ModeWord, config, proxy, told};
 use crate::reply::{self, Head};
+
+/// The clock of the worker, which nothing here depends on.
+const fn clock() -> Duration {
+    Duration::from_secs(100)
+}
 
 /// How many requests there are at a time.
 const STREAMS: usize = 3;
@@ -207,7 +213,7 @@ fn targets(input: &Traffic) -> Result<Option<Targets>, String> {
         "max_req_body_size": u32::from(input.limit).saturating_add(1),
     });
     if let (Scope::Routes, Some(attributes)) = (input.scope, attributes.as_object_mut()) {
-        let routes = json!({"a": {}, "b": {"parameters": "http", "mode": "result"}, "c": {"upstream": "other"}});
+        let routes = json!({"a": {}, "b": {"parameters": "http", "mode": "result"}, "c": {"upstream": "other", "service_token": "c:d"}});
         attributes.insert("routes".to_owned(), routes);
     }
     if input.scope == Scope::None {
@@ -271,6 +277,7 @@ impl Stream {
         let mut is_read = false;
         let step = self.exchange.on_request_headers(
             self.proxy,
+            clock,
             || route.map(|route| route.0.clone()),
             || {
                 is_read = true;
@@ -291,6 +298,11 @@ impl Stream {
             (Some(_), _) => {}
         }
         let value = |wanted: &str| headers.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let content_type = value("content-type").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+        let grpc = content_type.strip_prefix(b"application/grpc");
+        if grpc.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' '))) {
+            return self.ends(&step, Some(404));
+        }
         let method = value(":method").map(Vec::as_slice).unwrap_or_default();
         if [&b"CONNECT"[..], b"TRACE"].contains(&method) {
             return self.ends(&step, Some(405));
@@ -317,7 +329,7 @@ impl Stream {
 
     fn on_body(&mut self, size: usize, is_all: bool, read: &Read) -> Held {
         let mut reads = 0_usize;
-        let step = self.exchange.on_request_body(size, is_all, |wanted| {
+        let step = self.exchange.on_request_body(clock, size, is_all, |wanted| {
             reads = reads.saturating_add(1);
             read.bytes(wanted)
         });
@@ -345,7 +357,7 @@ impl Stream {
     }
 
     fn on_trailers(&mut self, read: &Read) -> Held {
-        let step = self.exchange.on_request_trailers(|wanted| read.bytes(wanted));
+        let step = self.exchange.on_request_trailers(clock, |wanted| read.bytes(wanted));
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading { size, wanted: Some(wanted) } if size < wanted => self.ends(&step, Some(400)),
             State::Reading { size, .. } => {
@@ -367,7 +379,9 @@ impl Stream {
         let takes_context = matches!(settings.parameters(), Parameters::Http(_)) && settings.mode() != Mode::Metadata;
         let Step::Invoke(call) = step else {
             ensure!(takes_context, "expected a call, got {step:?}");
-            return self.ends(&step, Some(400));
+            // In base64, or with escapes, a body may become larger than it was.
+            let is_too_large = matches!(step, Step::Fail(Error::ParametersTooLarge { .. }, _));
+            return self.ends(&step, Some(if is_too_large { 413 } else { 400 }));
         };
         crate::call::check(&call)?;
         ensure!(call.deadline() == settings.deadline(), "the deadline is {:?}", call.deadline());

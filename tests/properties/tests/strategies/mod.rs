@@ -73,6 +73,7 @@ const HEADERS: &[&str] = &[
     "date",
     "server",
     "x-openwhisk-activation-id",
+    "X-Envoy-Overloaded",
     ":status",
     "b c",
 ];
@@ -242,6 +243,7 @@ fn headers() -> BoxedStrategy<Vec<Header>> {
     let value = line(&[
         "application/json",
         "application/json",
+        "application/grpc",
         "application/x-www-form-urlencoded",
         "text/plain; charset=utf-8",
         "image/png",
