@@ -38,7 +38,7 @@ GUEST = (
     "123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP"
 )
 TOKEN = os.environ.get("OPENWHISK_TOKEN", GUEST)
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds, more than a busy machine needs
 # Ctrl-C, a closed terminal and the like: the children have sessions of their own, so they are stopped by us.
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 

@@ -7,25 +7,29 @@
     reason = "test code stops at the first surprise"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use tokio::net::TcpSocket;
 
-/// A port that nobody listens on, and that the system gives to nobody else: below its range for ports of its choice.
+/// How long anything may take. Far more than needed, on a busy machine too: reached only when something hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A port that nobody listens on, and that the system gives to nobody else until these tests are over. Who is told may
+/// listen there.
 fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let next = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        let port = 20_000 + u16::try_from(next).expect("below 10000");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+    // Only now: where the system chooses the port it would give it to two.
+    socket.set_reuseaddr(true).expect("set");
+    let port = socket.local_addr().expect("an address").port();
+    HELD.lock().expect("not poisoned").push(socket);
+    port
 }
 
 /// A child that ends with the test, however the test ends.
@@ -247,6 +251,9 @@ fn a_configuration_runs_with_the_openwhisk_it_names() {
             let head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n";
             let _ = stream.read(&mut [0; 4096]);
             let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+            // Closed with something unread in it the connection would be reset, and the answer lost.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = io::copy(&mut stream, &mut io::sink());
         }
     });
     let config = Config::new(

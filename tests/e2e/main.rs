@@ -33,7 +33,7 @@ mod api;
 mod composition;
 /// The filter's own configurations, accepted and rejected.
 mod configuration;
-/// Deadlines, in seconds of the clock.
+/// Deadlines, none before its time.
 mod deadline;
 /// Clients that go away under load.
 mod departure;
