@@ -195,7 +195,7 @@ const AS_OTHERS: &[Case] = &[
 ];
 
 /// Asks an Envoy with these routes for each of the cases.
-fn check(routes: &str, router: Option<Router>, without: &[&str], cases: &[Case]) {
+fn check(table: &str, router: Option<Router>, without: &[&str], cases: &[Case]) {
     let upstream = Upstream::start(tells_its_name());
     // The action of each route has its name.
     let named = |line: &str| {
@@ -207,7 +207,7 @@ fn check(routes: &str, router: Option<Router>, without: &[&str], cases: &[Case])
         );
         line.replace("ACTION", &action)
     };
-    let text = routes.lines().map(named).collect::<Vec<_>>().join("\n");
+    let text = table.lines().map(named).collect::<Vec<_>>().join("\n");
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let wasm = artifact::filter().unwrap_or_else(|error| panic!("{error}")).to_str().expect("UTF-8").to_owned();
     let without = without.iter().map(|name| (*name).to_owned()).collect();
