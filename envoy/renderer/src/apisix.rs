@@ -18,6 +18,7 @@ mod usage;
 mod vars;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use openwhisk_filter::layer::OF_THE_TOP_LEVEL;
 use openwhisk_filter::settings::RequestBody;
@@ -38,8 +39,8 @@ pub use report::{Refusal, Report};
 pub use secret::Key;
 pub use uri::Router;
 
-/// A text that somebody has in hand.
-#[derive(Clone, Copy, Debug)]
+/// A text that somebody has in hand. Debug hides it: keys may stand in it.
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// Its name, for messages.
     pub name: &'a str,
@@ -47,8 +48,13 @@ pub struct Input<'a> {
     pub text: &'a [u8],
 }
 
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// What is rendered.
-#[derive(Debug)]
 pub struct Migration {
     /// The configuration of the filter, as text.
     pub json: String,
@@ -152,7 +158,10 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
         };
         let hosts = built.hosts(report);
         let priority = built.priority(report);
-        served.extend(filter.map(|filter| (name.clone(), filter)));
+        if let Some(filter) = filter {
+            listed(objects, filter.plugin, report);
+            served.push((name.clone(), filter));
+        }
         let uris = uris.unwrap_or_else(|| vec![Uri::of(Paths::Below(crate::route::Prefix::default()))]);
         entries.push(Entry { name: name.clone(), uris, hosts, matched, priority, is_served });
         if !is_served {
@@ -175,6 +184,14 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
         }
     }
     Ok(configured(served, virtual_hosts, is_alone, report))
+}
+
+/// Tells if `APISIX` has not loaded a plugin: a list of those it has may be in the file.
+fn listed(objects: &[Object], plugin: &str, report: &mut Report<'_>) {
+    let mut lists = objects.iter().filter(|object| object.kind == Kind::Plugins);
+    if let Some(list) = lists.find(|list| !list.fields.contains_key(plugin)) {
+        report.wrong(&list.place, &format!("does not list `{plugin}`, so apisix does not run it"));
+    }
 }
 
 /// What stands beside routes and what they refer to.
@@ -230,7 +247,7 @@ fn configured(
     report: &mut Report<'_>,
 ) -> Migration {
     let (mut configurations, mut attributes) = (Vec::new(), Vec::new());
-    for (name, Served { place, configuration }) in served {
+    for (name, Served { place, configuration, .. }) in served {
         match Configuration::read(Value::Object(configuration.clone()).to_string().as_bytes()) {
             Ok(read) => {
                 elsewhere(&place, &read, report);

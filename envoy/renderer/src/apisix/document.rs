@@ -31,8 +31,7 @@ const FIELDS: &[&str] = &[
     "plugin_config_id",
 ];
 
-/// An object of `APISIX`.
-#[derive(Debug)]
+/// An object of `APISIX`. No Debug: keys stand in it.
 pub struct Object {
     /// What it is.
     pub kind: Kind,
@@ -137,7 +136,12 @@ fn of_file(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
     let (mut objects, mut wrong) = (Vec::new(), Vec::new());
     for (name, value) in document {
         match (Kind::of_list(&name), value) {
-            (Some(Kind::Plugins), _) | (Some(_), Value::Null) => {}
+            (Some(_), Value::Null) => {}
+            (Some(kind @ Kind::Plugins), Value::Array(values)) => {
+                let names = values.iter().filter_map(|value| value.get("name")?.as_str());
+                let fields = names.map(|name| (name.to_owned(), Value::Null)).collect();
+                objects.push(Object { kind, place: name, id: None, fields });
+            }
             (Some(kind), Value::Array(values)) => {
                 for (index, value) in values.into_iter().enumerate() {
                     let place = format!("{}[{index}]", kind.list());
@@ -160,18 +164,22 @@ fn of_file(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
 /// What the Admin API answers: one object, or a list of them.
 fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
     let mut wrong = Vec::new();
-    let items = match (document.remove("list"), document.remove("node"), document.get("value")) {
-        (Some(Value::Array(items)), None, None) => items,
+    let (items, is_alone) = match (document.remove("list"), document.remove("node"), document.get("value")) {
+        (Some(Value::Array(items)), None, None) => (items, false),
+        // An empty table of Lua.
+        (Some(Value::Object(empty)), None, None) if empty.is_empty() => (Vec::new(), false),
         (None, Some(Value::Object(mut node)), None) => match node.remove("nodes") {
-            Some(Value::Array(items)) => items,
-            _ => vec![Value::Object(node)],
+            Some(Value::Array(items)) => (items, false),
+            Some(Value::Object(empty)) if empty.is_empty() => (Vec::new(), false),
+            Some(_) => return Err(vec![("nodes".to_owned(), "expected a list of objects".to_owned())]),
+            None if node.contains_key("dir") => (Vec::new(), false),
+            None => (vec![Value::Object(node)], true),
         },
-        (None, None, Some(_)) => vec![Value::Object(std::mem::take(&mut document))],
+        (None, None, Some(_)) => (vec![Value::Object(std::mem::take(&mut document))], true),
         _ => return Err(vec![("list".to_owned(), "expected a list of objects".to_owned())]),
     };
     let unknown = document.keys().filter(|name| !AROUND.contains(&name.as_str()));
     wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
-    let is_alone = items.len() == 1;
     let mut objects: Vec<Object> = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let Value::Object(mut item) = item else {

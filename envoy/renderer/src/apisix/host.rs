@@ -26,9 +26,9 @@ impl Host {
         let rest = text.strip_prefix('*').unwrap_or(text);
         let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if rest.is_empty() || rest.ends_with('.') || !rest.chars().all(is_host) {
-            return Err(format!(
-                "is {text:?}, expected a name such as `example.com` or `*.example.com`, without a port"
-            ));
+            // With a colon it could be a key in the wrong place.
+            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {text:?}") };
+            return Err(format!("{found}, expected a name such as `example.com` or `*.example.com`, without a port"));
         }
         let rest = rest.to_ascii_lowercase();
         Ok(if text.starts_with('*') { Self::Suffix(rest) } else { Self::Exact(rest) })
@@ -98,7 +98,8 @@ mod tests {
         }
         for text in ["", "*", "example.com:80", "a.*.com", "foo*", "example.com.", "[::1]", "ü.example", "a b"] {
             let expected = "expected a name such as `example.com` or `*.example.com`, without a port";
-            assert_eq!(Host::parse(text), Err(format!("is {text:?}, {expected}")), "{text}");
+            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {text:?}") };
+            assert_eq!(Host::parse(text), Err(format!("{found}, {expected}")), "{text}");
         }
     }
 

@@ -5,7 +5,8 @@ use std::fmt;
 
 /// A place, as a message says it.
 pub fn below(place: &str, field: &str) -> String {
-    if place.is_empty() { field.to_owned() } else { format!("{place}.{field}") }
+    let field = field.escape_debug();
+    if place.is_empty() { field.to_string() } else { format!("{place}.{field}") }
 }
 
 /// Why a text of `APISIX` was not rendered: a line for each reason.
@@ -39,8 +40,9 @@ impl<'a> Report<'a> {
     pub fn untranslated(&mut self, place: &str, name: &str, reason: &str) {
         if let Some(without) = self.without.iter().find(|without| *without == name) {
             self.used.insert(without);
-            self.note(format!("{place}: not translated, as `--without {name}` says"));
+            self.note(format!("{place}: not translated, as `--without {}` says", name.escape_debug()));
         } else {
+            let name = name.escape_debug();
             self.wrong(place, &format!("not translated: {reason}; `--without {name}` leaves it out"));
         }
     }

@@ -67,7 +67,7 @@ const HOLD_BACK: &[(&str, &str)] = &[
 ];
 
 /// All objects that routes refer to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Shared<'a> {
     services: BTreeMap<&'a str, &'a Object>,
     plugin_configs: BTreeMap<&'a str, &'a Object>,
@@ -85,7 +85,6 @@ impl<'a> Shared<'a> {
 }
 
 /// What a route is made of.
-#[derive(Debug)]
 pub struct Parts<'a> {
     route: &'a Object,
     /// The route and what it refers to.
@@ -94,8 +93,9 @@ pub struct Parts<'a> {
 }
 
 /// What the filter does on a route.
-#[derive(Debug)]
 pub struct Served {
+    /// The name of the plugin that does it.
+    pub plugin: &'static str,
     /// Where its configuration stands.
     pub place: String,
     /// Its attributes.
@@ -114,7 +114,8 @@ impl<'a> Parts<'a> {
                 objects.push(object);
             } else {
                 let list = if field == "service_id" { Kind::Services.list() } else { Kind::PluginConfigs.list() };
-                let reason = format!("is {id}, which is not among `{list}`: give the file or the list with it, too");
+                let id = text_or_number(id).unwrap_or_default();
+                let reason = format!("is {id:?}, which is not among `{list}`: give the file or the list with it, too");
                 report.untranslated(&below(&route.place, field), field, &reason);
             }
         }
@@ -159,9 +160,9 @@ impl<'a> Parts<'a> {
         for plugin in self.plugins.values() {
             act("", plugin, report);
         }
-        let mut attributes = attributes(plugin, is_wasm, report)?;
-        attributes.remove("_meta");
-        Some(Served { place: plugin.place.clone(), configuration: attributes })
+        let name = if is_wasm { WASM } else { LUA };
+        let configuration = attributes(plugin, is_wasm, report)?;
+        Some(Served { plugin: name, place: plugin.place.clone(), configuration })
     }
 
     /// Its name, as long as no other route has it: its own, or that of its action.
@@ -225,7 +226,7 @@ impl<'a> Parts<'a> {
     pub fn priority(&self, report: &mut Report<'_>) -> i64 {
         let Some(value) = self.route.fields.get("priority") else { return 0 };
         value.as_i64().unwrap_or_else(|| {
-            report.wrong(&below(&self.route.place, "priority"), &format!("is {value}, expected a whole number"));
+            report.wrong(&below(&self.route.place, "priority"), "expected a whole number");
             0
         })
     }

@@ -45,7 +45,9 @@ impl Uri {
     /// A sentence about what no route of Envoy can say.
     pub fn parse(text: &str, router: Router) -> Result<Self, String> {
         if !text.starts_with(['/', '*']) {
-            return Err(format!("is {text:?}, expected a path that begins with `/`"));
+            // With a colon it could be a key in the wrong place.
+            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {text:?}") };
+            return Err(format!("{found}, expected a path that begins with `/`"));
         }
         let wildcard = match (router, text.find(':')) {
             (Router::UriWithParameter, Some(colon)) => Some(colon),
@@ -197,6 +199,7 @@ mod tests {
     fn what_no_route_can_say_is_refused() {
         let cases = [
             ("", "is \"\", expected a path that begins with `/`"),
+            ("user:key", "holds a colon, expected a path that begins with `/`"),
             ("hello", "is \"hello\", expected a path that begins with `/`"),
             ("/a+/*/b", "is \"/a+/*/b\": apisix takes \"a+\" as a regular expression, expected letters"),
             ("/:a/b(c", "is \"/:a/b(c\": apisix takes \"b(c\" as a regular expression, expected letters"),

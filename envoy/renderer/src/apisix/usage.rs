@@ -8,7 +8,7 @@ use super::report::{Report, below};
 use super::secret::{Reference, TOKEN};
 
 /// A plugin where it is configured.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Use<'a> {
     /// Its name.
     pub name: &'a str,
@@ -51,6 +51,10 @@ pub fn act(scope: &str, plugin: &Use<'_>, report: &mut Report<'_>) {
             let reason = "it answers every request: give it to a route with `\"uri\": \"/*\"`";
             report.untranslated(place, &format!("{scope}{name}"), reason);
         }
+        Effect::Observes if configuration.pointer("/_meta/pre_function").is_some() => {
+            let reason = format!("`{name}` only observes, but this program in lua may do everything");
+            report.untranslated(&below(place, "_meta.pre_function"), "_meta.pre_function", &reason);
+        }
         Effect::Observes => report.note(format!("left out: {place} only observes")),
         Effect::Acts(loss, filter) => {
             let reason = format!("{}; in envoy {filter} is there for it", loss.sentence());
@@ -79,10 +83,13 @@ pub fn attributes(plugin: &Use<'_>, is_wasm: bool, report: &mut Report<'_>) -> O
     } else {
         Some((*configuration).clone())
     };
-    let Some(Value::Object(attributes)) = attributes else {
+    let Some(Value::Object(mut attributes)) = attributes else {
         report.wrong(place, "expected an object, the configuration of the filter");
         return None;
     };
+    if !is_wasm {
+        attributes.remove("_meta");
+    }
     for (attribute, value) in attributes.iter().filter(|(attribute, _)| *attribute != TOKEN) {
         let reason = match Reference::of(value) {
             None => continue,

@@ -67,7 +67,7 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
             "f: list[0]: what it is cannot be told",
         ),
         (r#"{"list": [{"key": "/apisix/w/1", "value": {}}]}"#.to_owned(), "f: list[0].key: expected one like"),
-        (r#"{"list": {}}"#.to_owned(), "f: list: expected a list"),
+        (r#"{"list": {"a": 1}}"#.to_owned(), "f: list: expected a list"),
         ("{}".to_owned(), "f: expected a text of apisix"),
         (
             r#"{"routes": [{"id": 1, "uri": "/a"}, {"id": "1", "uri": "/b"}]}"#.to_owned(),

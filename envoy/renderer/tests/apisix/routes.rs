@@ -233,7 +233,8 @@ fn a_route_has_what_it_refers_to() {
     let said = refused(&unknown, &Options::default());
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(
-        said[0].starts_with("routes[0].plugin_config_id: not translated: is 9, which is not among `plugin_configs`")
+        said[0]
+            .starts_with("routes[0].plugin_config_id: not translated: is \"9\", which is not among `plugin_configs`")
     );
     assert!(said[1].starts_with("routes[0].service_id: not translated: is \"gone\", which is not among `services`"));
 
