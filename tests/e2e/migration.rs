@@ -97,6 +97,7 @@ routes:
   - {id: files, uri: "/files/*path", plugins: {openwhisk: ACTION}}
   - {id: first, uri: "/p/:x", priority: 1, plugins: {openwhisk: ACTION}}
   - {id: second, uri: "/p/:longer", plugins: {openwhisk: ACTION}}
+  - {id: long, uri: "/organisations/:organisation/departments/:department/employees/:employee/holidays/:holiday/days", plugins: {openwhisk: ACTION}}
   - {id: dots, uri: "/v1.0/:x", plugins: {openwhisk: ACTION}}
 "#;
 
@@ -116,6 +117,8 @@ const AS_PARAMETERS: &[Case] = &[
     ("GET", "h", "/files/", &[], "files"),
     ("GET", "h", "/files", &[], REST),
     ("GET", "h", "/p/1", &[], "first"),
+    ("GET", "h", "/organisations/1/departments/2/employees/3/holidays/4/days", &[], "long"),
+    ("GET", "h", "/organisations/1/departments/2/employees/3/holidays/4", &[], REST),
     ("GET", "h", "/v1.0/1", &[], "dots"),
     ("GET", "h", "/v1x0/1", &[], REST),
 ];
@@ -125,6 +128,7 @@ routes:
   - {id: admin, uri: "/admin/*", plugins: {openwhisk: ACTION}}
   - {id: plus, uri: "/a+b", plugins: {openwhisk: ACTION}}
   - {id: umlaut, uri: "/ü (x)/*", plugins: {openwhisk: ACTION}}
+  - {id: words, uri: "/über die straße (nach süden)/ähnliche wörter/*", plugins: {openwhisk: ACTION}}
   - {id: parens, uri: "/x(y", plugins: {openwhisk: ACTION}}
   - {id: dollar, uri: "/d$|^[*", plugins: {openwhisk: ACTION}}
 "#;
@@ -145,6 +149,7 @@ const AS_NORMALISED: &[Case] = &[
     ("GET", "h", "/%C3%BC%20(x)/1", &[], "umlaut"),
     ("GET", "h", "/%c3%bc%20%28x%29/1", &[], "umlaut"),
     ("GET", "h", "/%C3%BC%20x/1", &[], REST),
+    ("GET", "h", "/%C3%BCber%20die%20stra%C3%9Fe%20(nach%20s%C3%BCden)/%C3%A4hnliche%20w%C3%B6rter/x", &[], "words"),
     ("GET", "h", "/x(y", &[], "parens"),
     ("GET", "h", "/d$%7C%5E%5Bz", &[], "dollar"),
     ("GET", "h", "/d", &[], REST),

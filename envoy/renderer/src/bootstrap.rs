@@ -7,7 +7,7 @@ use crate::apisix::Key;
 use crate::cluster::{Cluster, Host, Security};
 use crate::render::{CA, Form, Options, Protocol};
 use crate::route::VirtualHost;
-use crate::table::{as_nginx, virtual_hosts};
+use crate::table::{as_nginx, layered_runtime, virtual_hosts};
 use crate::yaml::{Map, Node};
 
 /// The name of the filter in the chain.
@@ -76,6 +76,7 @@ pub fn header(parts: &Parts<'_>) -> String {
     }
     if let (Form::Fragment, Some(_)) = (parts.options.form, parts.keys) {
         lines.extend([
+            "- layered_runtime, if it is there: to the top.",
             "- route_config: into the HTTP connection manager, which needs normalize_path and merge_slashes: true and",
             "  path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD, as apisix looks at such paths.",
         ]);
@@ -114,6 +115,7 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
     Map::new()
         .with("admin", Map::new().with("address", address(parts.options.admin)))
         .with("stats_config", stats_config())
+        .with_some("layered_runtime", layered_runtime(parts))
         .with("static_resources", Map::new().with("listeners", vec![listener.into()]).with("clusters", clusters(parts)))
 }
 
@@ -121,6 +123,7 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
 pub fn fragment(parts: &Parts<'_>) -> Map {
     Map::new()
         .with("stats_config", stats_config())
+        .with_some("layered_runtime", layered_runtime(parts))
         .with("http_filters", filters(parts).collect::<Vec<_>>())
         .with_some("route_config", parts.keys.map(|_| route_config(parts)))
         .with("clusters", clusters(parts))

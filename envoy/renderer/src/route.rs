@@ -123,6 +123,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether a regular expression is needed to describe it.
+    pub fn has_pattern(&self) -> bool {
+        matches!(self.paths, Paths::Pattern(_)) || self.matched.iter().any(|matched| matched.values.len() > 1)
+    }
+
     /// Whether all requests that come to it are on it.
     pub fn takes_all(&self) -> bool {
         self.paths.is_all() && self.matched.is_empty()

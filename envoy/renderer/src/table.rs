@@ -20,6 +20,20 @@ pub fn as_nginx(parts: &Parts<'_>, manager: Map) -> Map {
         .with("path_with_escaped_slashes_action", "UNESCAPE_AND_FORWARD")
 }
 
+/// Lets regular expressions be as long as paths of `APISIX`, if there are some: Envoy's limit is that of a short one.
+///
+/// Source: Envoy `source/common/common/regex.cc`, `re2.max_program_size.error_level`; apache/apisix
+/// `apisix/schema_def.lua`: an `uri` has 4096 bytes, of which each takes up to a dozen steps.
+pub fn layered_runtime(parts: &Parts<'_>) -> Option<Map> {
+    let mut routes = parts.virtual_hosts.iter().flat_map(|host| &host.routes);
+    routes.any(Route::has_pattern).then(|| {
+        let size = Map::new().with("re2.max_program_size.error_level", 65536).flow();
+        let size = size.about("How large a regular expression may be; without it 100 steps.");
+        let layer = Map::new().with("name", "regular expressions").with("static_layer", size);
+        Map::new().with("layers", vec![layer.into()])
+    })
+}
+
 /// The virtual hosts.
 pub fn virtual_hosts(parts: &Parts<'_>) -> Vec<Node> {
     let host = |(index, host): (usize, &VirtualHost)| {

@@ -76,7 +76,10 @@ pub fn read(text: &str) -> Result<Option<Fields>, Unreadable> {
         (Err(_), Err(_)) => {}
     }
     // Whatever else could be JSON is the filter's to judge.
-    if !text.lines().any(|line| line.split_once(':').is_some_and(|(key, _)| is_marker(key.trim_end()))) {
+    if !text
+        .lines()
+        .any(|line| line.split_once(':').is_some_and(|(key, _)| is_marker(key.trim_end().trim_matches(['"', '\'']))))
+    {
         return Ok(None);
     }
     let options = serde_saphyr::options! {

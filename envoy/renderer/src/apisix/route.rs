@@ -190,14 +190,14 @@ impl<'a> Parts<'a> {
         all.filter_map(Value::as_str).collect()
     }
 
-    /// Its hosts. None are all.
-    pub fn hosts(&self, report: &mut Report<'_>) -> Vec<Host> {
+    /// Its hosts. None if it says nothing about them: all.
+    pub fn hosts(&self, report: &mut Report<'_>) -> Option<Vec<Host>> {
         let mut all = self.objects.iter().filter(|object| object.kind != Kind::PluginConfigs);
-        let Some(texts) = all.find_map(|object| texts(object, "host", "hosts", report)) else { return Vec::new() };
+        let texts = all.find_map(|object| texts(object, "host", "hosts", report))?;
         let read = |(place, text): (String, &str)| {
             Host::parse(text).map_err(|reason| report.untranslated(&place, "hosts", &reason)).ok()
         };
-        texts.into_iter().filter_map(read).collect()
+        Some(texts.into_iter().filter_map(read).collect())
     }
 
     /// What else a request has on it.

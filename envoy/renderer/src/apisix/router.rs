@@ -15,8 +15,8 @@ pub struct Entry {
     pub name: String,
     /// Its paths.
     pub uris: Vec<Uri>,
-    /// Its hosts. None are all.
-    pub hosts: Vec<Host>,
+    /// Its hosts. None stands for all.
+    pub hosts: Option<Vec<Host>>,
     /// What else a request has.
     pub matched: Vec<Matched>,
     /// Which of those with the same path comes first: the one with the larger number.
@@ -28,7 +28,8 @@ pub struct Entry {
 /// A virtual host for each host, and one for all others. Envoy looks into one only, so each has all routes that may take
 /// its requests, also if none of them is left for the filter.
 pub fn virtual_hosts(entries: &[Entry], router: Router) -> Vec<VirtualHost> {
-    let hosts: BTreeSet<_> = entries.iter().flat_map(|entry| &entry.hosts).flat_map(Host::apart).collect();
+    let hosts: BTreeSet<_> =
+        entries.iter().filter_map(|entry| entry.hosts.as_ref()).flatten().flat_map(Host::apart).collect();
     let of_hosts = hosts.iter().map(|host| VirtualHost {
         name: host.to_string(),
         domains: host.domains(),
@@ -42,8 +43,8 @@ fn routes(entries: &[Entry], host: Option<&Host>, router: Router) -> Vec<Route> 
     let mut ranked = Vec::new();
     for entry in entries {
         let covers = |own: &&Host| host.is_some_and(|host| own.covers(host));
-        let own = entry.hosts.iter().filter(covers).min_by_key(|own| Host::fit(Some(own)));
-        if own.is_none() && !entry.hosts.is_empty() {
+        let own = entry.hosts.iter().flatten().filter(covers).min_by_key(|own| Host::fit(Some(own)));
+        if own.is_none() && entry.hosts.is_some() {
             continue;
         }
         // The other routers look at the host last, and at no order of hosts.
@@ -86,7 +87,7 @@ mod tests {
         Entry {
             name: name.to_owned(),
             uris: uris.iter().map(|uri| Uri::parse(uri, Router::UriWithParameter).expect(uri)).collect(),
-            hosts: hosts.iter().map(|host| Host::parse(host).expect(host)).collect(),
+            hosts: (!hosts.is_empty()).then(|| hosts.iter().map(|host| Host::parse(host).expect(host)).collect()),
             matched: Vec::new(),
             priority,
             is_served: !name.starts_with("other"),

@@ -13,6 +13,9 @@ pub const TOKEN: &str = "service_token";
 /// The variable of a key that no other one shares a file with.
 const VARIABLE: &str = "OPENWHISK_TOKEN";
 
+/// How many routes of a key are listed.
+const SHOWN: usize = 10;
+
 /// A key, and the environment variable from which the filter reads it. Debug hides the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
@@ -32,8 +35,12 @@ impl fmt::Debug for Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let routes: Vec<_> = self.routes.iter().map(|route| format!("{route:?}")).collect();
-        write!(f, "{}: the key of {}", self.variable, routes.join(", "))
+        let routes: Vec<_> = self.routes.iter().take(SHOWN).map(|route| format!("{route:?}")).collect();
+        write!(f, "{}: the key of {}", self.variable, routes.join(", "))?;
+        match self.routes.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use crate::{MANAGER, at, configuration, openwhisk, refused, rendered, route, tab
 
 #[test]
 fn what_protects_a_route_is_never_lost_in_silence() {
-    let open = "not translated: the route would be open to everyone";
     let cases = [
         (json!({ "plugins": { "key-auth": {} } }), "plugins.key-auth", "key-auth", "envoy.filters.http.api_key_auth"),
         (json!({ "plugins": { "jwt-auth": {} } }), "plugins.jwt-auth", "jwt-auth", "envoy.filters.http.jwt_authn"),
@@ -19,6 +18,12 @@ fn what_protects_a_route_is_never_lost_in_silence() {
             "plugins.key-auth",
             "key-auth",
             "api",
+        ),
+        (
+            json!({ "plugins": { "prometheus": { "_meta": { "pre_function": "return w0nderland" } } } }),
+            "plugins.prometheus._meta.pre_function",
+            "_meta.pre_function",
+            "may do everything",
         ),
         (json!({ "plugins": { "key-auth": { "disable": true } } }), "plugins.key-auth", "key-auth", "api_key_auth"),
         (json!({ "remote_addr": "10.0.0.1" }), "remote_addr", "remote_addr", "rbac"),
@@ -32,7 +37,7 @@ fn what_protects_a_route_is_never_lost_in_silence() {
         let said = refused(&text, &Options::default());
         let [line] = said.as_slice() else { panic!("{text}: {said:?}") };
         assert!(line.starts_with(&format!("{place}: not translated: ")) && line.contains(hint), "{text}: {line}");
-        assert!(line.contains(open.trim_start_matches("not translated: ")), "{text}: {line}");
+        assert!(line.contains("would be open to everyone") || hint == "may do everything", "{text}: {line}");
         assert!(line.ends_with(&format!("; `--without {name}` leaves it out")), "{text}: {line}");
         let notes = rendered(&text, &without(&[name])).notes;
         assert!(notes.contains(&format!("{place}: not translated, as `--without {name}` says")), "{notes:?}");
@@ -191,6 +196,17 @@ fn what_requests_match_is_translated() {
         let found: Vec<_> = own.map(|host| (host["domains"][0].clone(), host["routes"][0]["match"].clone())).collect();
         assert_eq!(found, expected, "{fields}");
         assert_eq!(at(&rendered, &format!("{MANAGER}/route_config/ignore_port_in_host_matching")), json!(true));
+    }
+}
+
+#[test]
+fn without_its_only_host_a_route_is_not_for_all_hosts() {
+    for (fields, expected) in [
+        (json!({ "host": "a.com:80" }), &["*: "][..]),
+        (json!({ "hosts": ["a.com:80", "b.com"] }), &[r#"b.com: a {"path":"/a"}"#, "*: "]),
+    ] {
+        let rendered = rendered(&json!({ "routes": [route(fields.clone())] }), &without(&["hosts"]));
+        assert_eq!(table(&rendered), expected, "{fields}");
     }
 }
 
