@@ -128,7 +128,7 @@ routes:
   - {id: admin, uri: "/admin/*", plugins: {openwhisk: ACTION}}
   - {id: plus, uri: "/a+b", plugins: {openwhisk: ACTION}}
   - {id: umlaut, uri: "/ü (x)/*", plugins: {openwhisk: ACTION}}
-  - {id: words, uri: "/über die straße (nach süden)/ähnliche wörter/*", plugins: {openwhisk: ACTION}}
+  - {id: words, uri: "/über die straße (nach süden)/ähnliche wörter und noch viel mehr davon als Envoy ohne ein Wort nimmt nämlich über hundert Schritte/*", plugins: {openwhisk: ACTION}}
   - {id: parens, uri: "/x(y", plugins: {openwhisk: ACTION}}
   - {id: dollar, uri: "/d$|^[*", plugins: {openwhisk: ACTION}}
 "#;
@@ -149,7 +149,14 @@ const AS_NORMALISED: &[Case] = &[
     ("GET", "h", "/%C3%BC%20(x)/1", &[], "umlaut"),
     ("GET", "h", "/%c3%bc%20%28x%29/1", &[], "umlaut"),
     ("GET", "h", "/%C3%BC%20x/1", &[], REST),
-    ("GET", "h", "/%C3%BCber%20die%20stra%C3%9Fe%20(nach%20s%C3%BCden)/%C3%A4hnliche%20w%C3%B6rter/x", &[], "words"),
+    (
+        "GET",
+        "h",
+        "/%C3%BCber%20die%20stra%C3%9Fe%20(nach%20s%C3%BCden)/%C3%A4hnliche%20w\
+         %C3%B6rter%20und%20noch%20viel%20mehr%20davon%20als%20Envoy%20ohne%20ein%20Wort%20nimmt%20n%C3%A4mlich%20%C3%BCber%20hundert%20Schritte/x",
+        &[],
+        "words",
+    ),
     ("GET", "h", "/x(y", &[], "parens"),
     ("GET", "h", "/d$%7C%5E%5Bz", &[], "dollar"),
     ("GET", "h", "/d", &[], REST),
