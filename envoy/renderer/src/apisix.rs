@@ -203,7 +203,8 @@ fn rest(objects: &[Object], report: &mut Report<'_>) {
             Kind::Routes | Kind::Services | Kind::PluginConfigs | Kind::Plugins => {}
             Kind::GlobalRules => route::global(object, report),
             Kind::Ssls => {
-                let reason = "what clients send would go in clear text; in envoy `transport_socket` of a listener is there for it";
+                let reason =
+                    "what clients send would go in clear text; envoy has `transport_socket` of a listener for it";
                 report.untranslated(place, list, reason);
             }
             Kind::Consumers | Kind::ConsumerGroups => {
@@ -287,8 +288,9 @@ fn elsewhere(place: &str, configuration: &Configuration, report: &mut Report<'_>
     for site in configuration.sites() {
         let (upstream, own) = (site.settings.upstream(), site.settings.api_host().host_and_port());
         if **upstream != *own {
+            // It is not shown: with a colon it could be a key in the wrong place.
             let reason = format!(
-                "it is the address that apisix calls, {upstream:?}, and the cluster would have that of `api_host`, {own:?}; {}",
+                "it is the address that apisix calls, and the cluster would have that of `api_host`; {}",
                 Loss::Change.sentence()
             );
             report.untranslated(&format!("{place}.upstream"), "upstream", &reason);

@@ -125,7 +125,7 @@ pub fn objects(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
         |(name, value): (&String, &Value)| Kind::of_list(name).is_some() && (value.is_array() || value.is_null());
     if ["list", "node", "value"].iter().any(|name| document.contains_key(*name)) {
         of_admin_api(document)
-    } else if document.iter().any(is_list) {
+    } else if Kind::of_fields(&document).is_none() && document.iter().any(is_list) {
         of_file(document)
     } else {
         Ok(vec![alone(document)])

@@ -128,10 +128,9 @@ const ACTORS: &[(&str, Loss, &str)] = &[
     ("proxy-rewrite", Loss::Change, "envoy.filters.http.header_mutation"),
     ("response-rewrite", Loss::Change, "envoy.filters.http.header_mutation"),
     ("body-transformer", Loss::Change, "envoy.filters.http.ext_proc"),
-    ("proxy-mirror", Loss::Change, "a filter of your own: the requests never reach a cluster that mirrors"),
+    ("proxy-mirror", Loss::Change, "only filters of your own"),
     ("proxy-cache", Loss::Change, "envoy.filters.http.cache"),
     ("proxy-control", Loss::Change, "`request_body` of the filter"),
-    ("proxy-buffering", Loss::Change, "nothing to do: results are sent as a whole"),
     ("gzip", Loss::Change, "envoy.filters.http.compressor"),
     ("brotli", Loss::Change, "envoy.filters.http.compressor"),
     ("traffic-split", Loss::Change, "`weighted_clusters` of a route, or two routes with `runtime_fraction`"),
@@ -157,10 +156,12 @@ pub fn effect(name: &str) -> Effect {
         LUA => Effect::OpenWhisk(Edition::Lua),
         WASM => Effect::OpenWhisk(Edition::Wasm),
         _ if OBSERVERS.contains(&name) => Effect::Observes,
-        _ => ACTORS.iter().find(|(actor, ..)| *actor == name).map_or(
-            Effect::Acts(Loss::Protection, "whatever does the same as this plugin, which is not known here"),
-            |(_, loss, filter)| Effect::Acts(*loss, filter),
-        ),
+        _ => ACTORS
+            .iter()
+            .find(|(actor, ..)| *actor == name)
+            .map_or(Effect::Acts(Loss::Protection, "nothing that is known here"), |(_, loss, filter)| {
+                Effect::Acts(*loss, filter)
+            }),
     }
 }
 

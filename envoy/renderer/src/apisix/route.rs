@@ -217,7 +217,7 @@ impl<'a> Parts<'a> {
             }
         }
         for (field, reason) in HOLD_BACK.iter().filter(|(field, _)| self.route.fields.contains_key(*field)) {
-            tell(field, &format!("{}, {reason}", Loss::Protection.sentence()));
+            tell(field, &format!("{}; {reason}", Loss::Protection.sentence()));
         }
         matched
     }
@@ -253,7 +253,7 @@ fn fields(object: &Object, report: &mut Report<'_>) {
             // Told with what requests match.
             Some(_) if object.kind == Kind::Routes => {}
             Some((_, reason)) => {
-                report.untranslated(&place, name, &format!("{}, {reason}", Loss::Protection.sentence()));
+                report.untranslated(&place, name, &format!("{}; {reason}", Loss::Protection.sentence()));
             }
             None => {
                 let reason = format!("it is not known here what it does, and {}", Loss::Protection.sentence());

@@ -57,7 +57,7 @@ pub fn act(scope: &str, plugin: &Use<'_>, report: &mut Report<'_>) {
         }
         Effect::Observes => report.note(format!("left out: {place} only observes")),
         Effect::Acts(loss, filter) => {
-            let reason = format!("{}; in envoy {filter} is there for it", loss.sentence());
+            let reason = format!("{}; envoy has {filter} for it", loss.sentence());
             report.untranslated(place, &format!("{scope}{name}"), &reason);
         }
     }
@@ -68,7 +68,8 @@ pub fn attributes(plugin: &Use<'_>, is_wasm: bool, report: &mut Report<'_>) -> O
     let Use { name, place, configuration } = plugin;
     meta(name, place, configuration, report);
     let attributes = if is_wasm {
-        for field in configuration.as_object()?.keys().filter(|field| !matches!(field.as_str(), "conf" | "_meta")) {
+        let fields = configuration.as_object().into_iter().flat_map(Fields::keys);
+        for field in fields.filter(|field| !matches!(field.as_str(), "conf" | "_meta")) {
             report.wrong(&below(place, field), "not known, expected `conf` alone");
         }
         match configuration.get("conf") {

@@ -110,6 +110,9 @@ fn keys_become_names_of_variables() {
         (json!({ "namespace": "$secret://vault/1/w" }), "plugins.openwhisk.namespace: refers to a secret manager"),
         (json!({ "api_host": "$ENV://HOST" }), "plugins.openwhisk.api_host: refers to the environment"),
         (json!({ "routes": {} }), "plugins.openwhisk.routes: has no effect on apisix"),
+        (json!({ "upstream": "alice:w0nderland" }), "plugins.openwhisk.upstream: not translated: it is the address"),
+        (json!({ "api_host": "http://alice:w0nderland@ow" }), "`api_host` is"),
+        (json!({ "namespace": "alice:w0nderland" }), "`namespace` "),
         (json!({ "upstream": "10.0.0.1:80" }), "plugins.openwhisk.upstream: not translated: it is the address"),
     ] {
         let said =

@@ -11,7 +11,7 @@ fn what_protects_a_route_is_never_lost_in_silence() {
         (json!({ "plugins": { "key-auth": {} } }), "plugins.key-auth", "key-auth", "envoy.filters.http.api_key_auth"),
         (json!({ "plugins": { "jwt-auth": {} } }), "plugins.jwt-auth", "jwt-auth", "envoy.filters.http.jwt_authn"),
         (json!({ "plugins": { "ip-restriction": {} } }), "plugins.ip-restriction", "ip-restriction", "rbac"),
-        (json!({ "plugins": { "my-own": {} } }), "plugins.my-own", "my-own", "not known here"),
+        (json!({ "plugins": { "my-own": {} } }), "plugins.my-own", "my-own", "nothing that is known here"),
         (json!({ "plugins": { "key-auth": null } }), "plugins.key-auth", "key-auth", "api_key_auth"),
         (
             json!({ "plugins": { "key-auth": { "_meta": { "disable": "true" } } } }),
@@ -72,6 +72,13 @@ fn all_that_is_not_translated_is_told_at_once() {
         assert_eq!(left.len(), 1, "{name}: {left:?}");
         assert!(left[0].ends_with(&format!("`--without {name}` leaves it out")), "{name}: {left:?}");
     }
+}
+
+#[test]
+fn the_error_in_the_readme_is_the_one_that_is_told() {
+    let readme = include_str!("../../../../README.md");
+    let said = refused(&json!({ "routes": [route(json!({ "plugins": { "key-auth": {} } }))] }), &Options::default());
+    assert!(readme.contains(&format!("\nerror: {}\n", said[0])), "{said:?}");
 }
 
 #[test]
@@ -144,6 +151,28 @@ fn nothing_is_rendered_for_what_is_switched_off() {
     let rendered = rendered(&both, &Options::default());
     assert_eq!(rendered.notes, ["left out: routes[0] (\"a\") is switched off (`status` is 0)"]);
     assert_eq!(table(&rendered), [r#"*: b {"path":"/a"}"#]);
+}
+
+#[test]
+fn a_plugin_that_is_no_configuration_is_told() {
+    let cases = [
+        (json!({ "openwhisk": null }), "plugins.openwhisk: expected an object"),
+        (json!({ "openwhisk": [] }), "plugins.openwhisk: expected an object"),
+        (json!({ "openwhisk-wasm": null }), "plugins.openwhisk-wasm.conf: is missing"),
+        (json!({ "openwhisk-wasm": { "action": "a" } }), "plugins.openwhisk-wasm.action: not known"),
+        (json!({ "openwhisk-wasm": { "conf": "{\"a\": 1, \"a\": 2}" } }), "plugins.openwhisk-wasm: expected an object"),
+        (json!({ "openwhisk-wasm": { "conf": { "_meta": { "disable": true } } } }), "unknown attribute `_meta`"),
+        (
+            json!({ "openwhisk": {}, "openwhisk-wasm": { "conf": {} } }),
+            "plugins: holds `openwhisk` and `openwhisk-wasm`",
+        ),
+        (json!([]), "plugins: expected an object"),
+        (json!(null), "plugins: expected an object"),
+    ];
+    for (plugins, expected) in cases {
+        let said = refused(&json!({ "uri": "/a", "plugins": plugins }), &Options::default());
+        assert!(said.iter().any(|line| line.starts_with(expected)), "{plugins}: {said:?}");
+    }
 }
 
 #[test]
