@@ -211,7 +211,7 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
             wrong.push((format!("list[{index}]"), reason.to_owned()));
             continue;
         };
-        let id = id(&fields).or_else(|| key?.rsplit('/').next().map(str::to_owned));
+        let id = id(&fields).or_else(|| text_or_number(&Value::from(key?.rsplit('/').next()?)));
         let place = if is_alone { String::new() } else { format!("{}[{index}]", kind.list()) };
         objects.push(Object { kind, place, id, fields });
     }
@@ -234,10 +234,13 @@ pub fn id(fields: &Fields) -> Option<String> {
     text_or_number(fields.get("id")?)
 }
 
-/// What another object is called by.
+/// What another object is called by: a number, or a text that could be no key.
+///
+/// Source: apache/apisix `apisix/schema_def.lua`, `id_schema`.
 pub fn text_or_number(value: &Value) -> Option<String> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) if text.chars().all(is_id) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }

@@ -114,8 +114,8 @@ impl<'a> Parts<'a> {
                 objects.push(object);
             } else {
                 let list = if field == "service_id" { Kind::Services.list() } else { Kind::PluginConfigs.list() };
-                let id = text_or_number(id).unwrap_or_default();
-                let reason = format!("is {id:?}, which is not among `{list}`: give the file or the list with it, too");
+                let id = text_or_number(id).map_or_else(|| "no id".to_owned(), |id| format!("{id:?}"));
+                let reason = format!("is {id}, which is not among `{list}`: give the file or the list with it, too");
                 report.untranslated(&below(&route.place, field), field, &reason);
             }
         }
