@@ -132,9 +132,11 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
     let is_route = |object: &&Object| object.kind == Kind::Routes;
     let (mut parts, mut names) = (Vec::new(), BTreeSet::from(["rest".to_owned()]));
     for (index, route) in objects.iter().filter(is_route).enumerate() {
-        let built = Parts::of(route, &shared, report);
+        let is_disabled = Parts::is_disabled(route, report);
+        let mut apart = report.apart();
+        let built = Parts::of(route, &shared, if is_disabled { &mut apart } else { report });
         let name = unique(&built.name(index), &mut names);
-        if Parts::is_disabled(route, report) {
+        if is_disabled {
             report.note(format!("left out: {} is switched off (`status` is 0)", titled(&route.place, &name)));
         } else {
             parts.push((route, name, built));
@@ -163,7 +165,8 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
             served.push((name.clone(), filter));
         }
         let uris = uris.unwrap_or_else(|| vec![Uri::of(Paths::Below(crate::route::Prefix::default()))]);
-        entries.push(Entry { name: name.clone(), uris, hosts, matched, priority, is_served });
+        let is_exact = !apart.refuses();
+        entries.push(Entry { name: name.clone(), uris, hosts, matched, is_exact, priority, is_served });
         if !is_served {
             others.push((name, apart));
             if !is_alone {

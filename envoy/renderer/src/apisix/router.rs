@@ -19,6 +19,8 @@ pub struct Entry {
     pub hosts: Option<Vec<Host>>,
     /// What else a request has.
     pub matched: Vec<Matched>,
+    /// Whether that is all.
+    pub is_exact: bool,
     /// Which of those with the same path comes first: the one with the larger number.
     pub priority: i64,
     /// Whether the filter serves it.
@@ -56,18 +58,19 @@ fn routes(entries: &[Entry], host: Option<&Host>, router: Router) -> Vec<Route> 
                 matched: entry.matched.clone(),
                 is_served: entry.is_served,
             };
-            ranked.push(((fit, uri.rank(entry.priority)), uri, route));
+            let takes_all = entry.is_exact && route.takes_all();
+            ranked.push(((fit, uri.rank(entry.priority)), takes_all, uri, route));
         }
     }
     // Stable: among equals the first one comes first.
     ranked.sort_by_key(|(rank, ..)| *rank);
     // Behind one that takes all, nothing comes.
-    let all = ranked.iter().position(|(.., route)| route.takes_all()).map(|first| first.saturating_add(1));
+    let all = ranked.iter().position(|(_, takes_all, ..)| *takes_all).map(|first| first.saturating_add(1));
     ranked.truncate(all.unwrap_or(ranked.len()));
     // A route of others matters if one of the filter, behind it, would take its requests.
     let mut later: Vec<&Uri> = Vec::new();
     let mut left = Vec::new();
-    for (_, uri, route) in ranked.into_iter().rev() {
+    for (.., uri, route) in ranked.into_iter().rev() {
         if route.is_served {
             later.push(uri);
         } else if !later.iter().any(|later| later.meets(uri)) {
@@ -89,6 +92,7 @@ mod tests {
             uris: uris.iter().map(|uri| Uri::parse(uri, Router::UriWithParameter).expect(uri)).collect(),
             hosts: (!hosts.is_empty()).then(|| hosts.iter().map(|host| Host::parse(host).expect(host)).collect()),
             matched: Vec::new(),
+            is_exact: true,
             priority,
             is_served: !name.starts_with("other"),
         }

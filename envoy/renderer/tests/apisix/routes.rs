@@ -132,6 +132,7 @@ fn nothing_is_rendered_for_what_is_switched_off() {
     let off = json!({ "plugins": { "openwhisk": openwhisk(json!({ "_meta": { "disable": true } })) } });
     let cases = [
         (route(json!({ "status": 0 })), "`plugins` holds neither"),
+        (route(json!({ "status": 0, "service_id": "gone", "remote_addrs": [] })), "`plugins` holds neither"),
         (route(off.clone()), "`plugins` holds neither"),
         (json!({ "uri": "/x", "plugins": {} }), "`plugins` holds neither"),
         (json!({ "routes": [] }), "no route that is switched on has"),
@@ -297,6 +298,10 @@ fn a_route_of_others_that_cannot_be_told_apart_is_refused_where_it_matters() {
     assert_eq!(table(&rendered(&far, &Options::default())), [r#"*: a {"path":"/a"}"#]);
     let near = json!({ "routes": [route(json!({ "uri": "/a/*" })), others("/a/b")] });
     let said = refused(&near, &Options::default());
+    assert!(said.len() == 1 && said[0].starts_with("routes[1].vars: not translated"), "{said:?}");
+    let mut all = others("/*");
+    all["priority"] = json!(1);
+    let said = refused(&json!({ "routes": [route(json!({ "uri": "/*" })), all] }), &Options::default());
     assert!(said.len() == 1 && said[0].starts_with("routes[1].vars: not translated"), "{said:?}");
     assert_eq!(table(&rendered(&near, &without(&["vars"]))), [r#"*: !o {"path":"/a/b"}, a {"prefix":"/a/"}"#]);
 }
