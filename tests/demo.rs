@@ -233,10 +233,48 @@ fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
         arguments = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps runs").stdout;
     });
     assert!(answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}: {said}");
-    assert!(said.lines().any(|line| line.ends_with("/own")), "{said}");
+    assert!(said.lines().any(|line| line.ends_with("/own/")), "{said}");
+    assert!(!said.contains(&key), "{said}");
     let arguments = String::from_utf8_lossy(&arguments);
     assert!(arguments.contains("openwhisk-local"), "ps does not show what runs: {arguments}");
     assert!(!arguments.contains(&key), "everybody can read the key");
+}
+
+#[test]
+fn a_whole_apisix_runs_with_the_keys_in_its_file() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let key = format!("own:{}", "k".repeat(64));
+    let plugin = |key: &str, action: &str| {
+        format!(
+            r#"{{openwhisk: {{api_host: "http://127.0.0.1:{openwhisk}", service_token: "{key}", namespace: _, action: {action}}}}}"#
+        )
+    };
+    let other = format!("other:{}", "o".repeat(64));
+    let config = Config::new(
+        "apisix",
+        &format!(
+            "routes:\n- id: pay\n  uri: /pay\n  methods: [GET, POST]\n  plugins: {}\n- id: ship\n  uri: /far\n  host: far.example\n  plugins: {}\n#END\n",
+            plugin(&key, "pay"),
+            plugin(&other, "far")
+        ),
+    );
+    let environment = [
+        ("CONFIG", config.path()),
+        ("OPENWHISK_PORT", openwhisk.to_string()),
+        // That of the file is the right one.
+        ("OPENWHISK_TOKEN_PAY", "not:this".to_owned()),
+    ];
+    let (said, answers) = serve(port, &environment, &["/pay", "/far"]);
+    assert!(answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}: {said}");
+    assert!(answers[1].ends_with("this route is not taken over by the filter\n"), "{answers:?}");
+    assert!(!said.contains(&key) && !said.contains(&other), "{said}");
+    for part in [
+        format!("    curl -i -X GET http://localhost:{port}/pay"),
+        format!("    curl -i -H 'Host: far.example' http://localhost:{port}/far"),
+        "The local OpenWhisk has one key: it refuses that of _/far.".to_owned(),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
 }
 
 #[test]
@@ -294,6 +332,10 @@ fn what_is_wrong_with_a_configuration_is_told() {
             "lists no routes in `routes`, so there is nothing to serve",
         ),
         (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
+        (
+            format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {good}, "key-auth": {{}}}}}}"#),
+            "error: plugins.key-auth: not translated: the route would be open to everyone",
+        ),
     ];
     for (index, (text, expected)) in cases.into_iter().enumerate() {
         let openwhisk = free_port().to_string();
