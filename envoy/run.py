@@ -5,7 +5,7 @@ of your own, with the OpenWhisk it names; where that is the local one and nobody
 envoy/hello.js as every action that the configuration names.
 
 Environment:
-  CONFIG           a configuration of the filter, or a route or plugins of APISIX with one
+  CONFIG           a configuration of the filter, or a file of APISIX: a route, or all of apisix.yaml
   CA               the certificates to trust where its `api_host` is https
   OPENWHISK        the demo: http://host:port of an OpenWhisk to use instead of the local one
   OPENWHISK_TOKEN  the demo: its key (default: the guest key of OpenWhisk's standalone server)
@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -38,7 +39,7 @@ GUEST = (
     "123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP"
 )
 TOKEN = os.environ.get("OPENWHISK_TOKEN", GUEST)
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds, more than a busy machine needs
 # Ctrl-C, a closed terminal and the like: the children have sessions of their own, so they are stopped by us.
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 
@@ -157,7 +158,8 @@ def serve_config(children, listen, admin):
         text = pathlib.Path(file).read_text()
     except (OSError, UnicodeError) as error:
         raise Failure(f"{file} cannot be read: {error}") from None
-    rendered = render(text, listen, admin, *(["--ca", os.environ["CA"]] if os.environ.get("CA") else []))
+    rendered, keys = render_with_keys(text, listen, admin, *(["--ca", os.environ["CA"]] if os.environ.get("CA") else []))
+    known = {**os.environ, **keys}
     sites = sites_of(rendered)
     if not sites:
         raise Failure(f"{file} lists no routes in `routes`, so there is nothing to serve")
@@ -168,10 +170,10 @@ def serve_config(children, listen, admin):
         told.append("OPENWHISK has no effect with CONFIG: `api_host` says where OpenWhisk is.")
     at = number("OPENWHISK_PORT", "3233")
     local = [site for site in sites if is_local(site["api_host"], at)]
-    environment = {}
+    environment = dict(keys)
     if local and not listens(("127.0.0.1", at)):
         # It has one key and one namespace.
-        token, namespace = key_of(local[0], GUEST), local[0]["namespace"]
+        token, namespace = key_of(local[0], known, GUEST), local[0]["namespace"]
         if not re.fullmatch("[^:]+:.{64}", token):
             raise Failure(f"the key for {local[0]['api_host']} is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters")
         start_openwhisk(children, at, token, *(["--namespace", namespace] if namespace != "_" else []))
@@ -179,22 +181,41 @@ def serve_config(children, listen, admin):
         for site in local:
             create_for(site, at, token)
             name = variable(site)
-            if name and name not in os.environ:
+            if name and name not in known:
                 environment[name] = token
                 told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
-            elif key_of(site, token) != token:
+            elif key_of(site, known, token) != token:
                 told.append(f"The local OpenWhisk has one key: it refuses that of {site['namespace']}/{site['action']}.")
     for site in sites:
         name = variable(site)
-        if name and name not in {**os.environ, **environment}:
+        if name and name not in {**known, **environment}:
             raise Failure(f"{name} is not set, expected the key for {site['api_host']}, user:key")
 
     start_envoy(children, rendered, **environment)
-    routes = re.findall(r"- name: (.+)\n +match: {(?:path|path_separated_prefix|prefix): (.+)}$", rendered, re.MULTILINE)
-    # The last one may be for all that the filter does not take over.
-    paths = [path for name, path in routes if name != "rest" or path != "/"]
-    lines = [f"    curl -i http://localhost:{listen}{path.strip(chr(34))}" for path in paths[:10]]
+    lines = [f"    {call}" for call in calls_of(rendered, listen)[:10]]
     return "\n".join([*dict.fromkeys(told), "Try in another terminal:", "", *lines])
+
+
+def calls_of(rendered, listen):
+    """The commands that call the routes of the filter, as far as they have one path."""
+    calls, domain, path, method = [], "*", None, None
+    for line in rendered.splitlines():
+        key, _, value = line.strip().removeprefix("- ").partition(": ")
+        if key == "domains":
+            domain = re.split(r"[\[\],\"]+", value)[1]
+        elif key in ("match:", "match"):
+            path, method = None, None
+        if found := re.search(r"(?:^|[ {])(?:path|path_separated_prefix|prefix): \"?([^\"}]+)", line):
+            path = found[1]
+        elif key == "name":
+            field = value
+        elif (found := re.search(r"(?:exact|regex): ([A-Z]+)", line)) and field == '":method"':
+            method = found[1]
+        elif key == "route" and path:
+            arguments = ["-X", method] if method else []
+            arguments += ["-H", f"Host: {domain.replace('*', 'any')}"] if domain != "*" else []
+            calls.append(shlex.join(["curl", "-i", *arguments, f"http://localhost:{listen}{path}"]))
+    return list(dict.fromkeys(calls))
 
 
 def sites_of(rendered):
@@ -221,9 +242,9 @@ def variable(site):
     return name and name[1]
 
 
-def key_of(site, default):
+def key_of(site, known, default):
     name = variable(site)
-    return os.environ.get(name, default) if name else site["service_token"]
+    return known.get(name, default) if name else site["service_token"]
 
 
 def listens(address):
@@ -272,6 +293,14 @@ def render(configuration, listen, admin, *more):
     if rendered.returncode:
         raise Failure("the configuration is refused, see above")
     return rendered.stdout
+
+
+def render_with_keys(configuration, listen, admin, *more):
+    """The same, and the keys that stood in a file of APISIX, by the names of the variables that take them."""
+    with tempfile.TemporaryDirectory(prefix="openwhisk-") as folder:
+        file = pathlib.Path(folder) / "keys"
+        rendered = render(configuration, listen, admin, *more, "--keys", str(file))
+        return rendered, dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 
 def start_envoy(children, configuration, **environment):

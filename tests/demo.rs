@@ -7,25 +7,29 @@
     reason = "test code stops at the first surprise"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use tokio::net::TcpSocket;
 
-/// A port that nobody listens on, and that the system gives to nobody else: below its range for ports of its choice.
+/// How long anything may take. Far more than needed, on a busy machine too: reached only when something hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A port that nobody listens on, and that the system gives to nobody else until these tests are over. Who is told may
+/// listen there.
 fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let next = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        let port = 20_000 + u16::try_from(next).expect("below 10000");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+    // Only now: where the system chooses the port it would give it to two.
+    socket.set_reuseaddr(true).expect("set");
+    let port = socket.local_addr().expect("an address").port();
+    HELD.lock().expect("not poisoned").push(socket);
+    port
 }
 
 /// A child that ends with the test, however the test ends.
@@ -229,10 +233,48 @@ fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
         arguments = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps runs").stdout;
     });
     assert!(answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}: {said}");
-    assert!(said.lines().any(|line| line.ends_with("/own")), "{said}");
+    assert!(said.lines().any(|line| line.ends_with("/own/")), "{said}");
+    assert!(!said.contains(&key), "{said}");
     let arguments = String::from_utf8_lossy(&arguments);
     assert!(arguments.contains("openwhisk-local"), "ps does not show what runs: {arguments}");
     assert!(!arguments.contains(&key), "everybody can read the key");
+}
+
+#[test]
+fn a_whole_apisix_runs_with_the_keys_in_its_file() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let key = format!("own:{}", "k".repeat(64));
+    let plugin = |key: &str, action: &str| {
+        format!(
+            r#"{{openwhisk: {{api_host: "http://127.0.0.1:{openwhisk}", service_token: "{key}", namespace: _, action: {action}}}}}"#
+        )
+    };
+    let other = format!("other:{}", "o".repeat(64));
+    let config = Config::new(
+        "apisix",
+        &format!(
+            "routes:\n- id: pay\n  uri: /pay\n  methods: [GET, POST]\n  plugins: {}\n- id: ship\n  uri: /far\n  host: far.example\n  plugins: {}\n#END\n",
+            plugin(&key, "pay"),
+            plugin(&other, "far")
+        ),
+    );
+    let environment = [
+        ("CONFIG", config.path()),
+        ("OPENWHISK_PORT", openwhisk.to_string()),
+        // That of the file is the right one.
+        ("OPENWHISK_TOKEN_PAY", "not:this".to_owned()),
+    ];
+    let (said, answers) = serve(port, &environment, &["/pay", "/far"]);
+    assert!(answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}: {said}");
+    assert!(answers[1].ends_with("this route is not taken over by the filter\n"), "{answers:?}");
+    assert!(!said.contains(&key) && !said.contains(&other), "{said}");
+    for part in [
+        format!("    curl -i -X GET http://localhost:{port}/pay"),
+        format!("    curl -i -H 'Host: far.example' http://localhost:{port}/far"),
+        "The local OpenWhisk has one key: it refuses that of _/far.".to_owned(),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
 }
 
 #[test]
@@ -247,6 +289,9 @@ fn a_configuration_runs_with_the_openwhisk_it_names() {
             let head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n";
             let _ = stream.read(&mut [0; 4096]);
             let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+            // Closed with something unread in it the connection would be reset, and the answer lost.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = io::copy(&mut stream, &mut io::sink());
         }
     });
     let config = Config::new(
@@ -287,6 +332,10 @@ fn what_is_wrong_with_a_configuration_is_told() {
             "lists no routes in `routes`, so there is nothing to serve",
         ),
         (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
+        (
+            format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {good}, "key-auth": {{}}}}}}"#),
+            "error: plugins.key-auth: not translated: the route would be open to everyone",
+        ),
     ];
     for (index, (text, expected)) in cases.into_iter().enumerate() {
         let openwhisk = free_port().to_string();

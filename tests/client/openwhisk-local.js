@@ -27,7 +27,8 @@ export const start = async () => {
 
 /** Asks again until there is an answer other than 404: records are stored a little later. */
 export const stored = async (ask) => {
-  const deadline = Date.now() + 10_000;
+  // Far more than needed, on a busy machine too: reached only when something hangs.
+  const deadline = Date.now() + 120_000;
   for (;;) {
     try {
       return await ask();

@@ -11,8 +11,8 @@ use h2::client::{ResponseFuture, SendRequest};
 
 use crate::http1;
 
-/// How long a client waits for anything. Far more than needed: reached only when something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anybody waits for anything. Far more than needed, on a busy machine too: reached only when something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A connection to a port of this machine.
 pub fn connect(port: u16) -> TcpStream {
@@ -159,8 +159,14 @@ pub fn ask_http2(
     in_http2(port, async |client| exchange(client, path, headers, body, trailers).await)
 }
 
-/// Sends one HTTP/2 request with POST, resets it when that is so, and sends another on the same connection.
-pub fn reset_http2(port: u16, path: &str, body: &'static [u8], is_so: impl Fn() -> bool, next: &[u8]) -> Reply {
+/// Sends one HTTP/2 request with POST, a path and a body, resets it when that is so, and sends the next one on the same
+/// connection.
+pub fn reset_http2(
+    port: u16,
+    (path, body): (&str, &'static [u8]),
+    is_so: impl Fn() -> bool,
+    (next_path, next_body): (&str, &[u8]),
+) -> Reply {
     in_http2(port, async |client| {
         let request = http::Request::post(format!("http://gateway.example{path}")).body(()).expect("a request");
         let (response, mut sending) = client.send_request(request, false)?;
@@ -170,7 +176,7 @@ pub fn reset_http2(port: u16, path: &str, body: &'static [u8], is_so: impl Fn() 
         }
         sending.send_reset(h2::Reason::CANCEL);
         drop(response);
-        exchange(client, path, &[], Some(next), &[]).await
+        exchange(client, next_path, &[], Some(next_body), &[]).await
     })
 }
 

@@ -9,11 +9,11 @@ use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::bootstrap::{Line, Reference, string_value};
+use crate::bootstrap::{self, Line, Reference, routes, string_value};
 use crate::client::{self, chunked, head, request};
 use crate::envoy::{Envoy, Options};
 use crate::load::{Got, Load, count, echoes};
-use crate::stage::{Plan, config};
+use crate::stage::{Behind, Plan, Site, config};
 use crate::upstream::{Script, Seen, Upstream, answer};
 
 /// How many clients go away in each phase, half of them with a reset.
@@ -22,9 +22,10 @@ const TIMES: usize = 20;
 /// The deadline of the calls that nobody waits for.
 const TIMEOUT: u64 = 1000;
 
-/// The site of those who stay, and of those who go.
+/// The site of those who stay, of those who go, and of the next good request to the same upstream.
 const STAY: &str = "stay";
 const GO: &str = "go";
+const NEXT: &str = "next";
 
 /// More than fits between an Envoy and a client that does not read.
 const LARGE: usize = 16 << 20;
@@ -41,13 +42,21 @@ pub fn add(plan: &mut Plan) {
 /// A stream of HTTP/2 can end alone: the others on its connection live on.
 fn http2(plan: &mut Plan) {
     let name = "departure::a_stream_of_http2_that_is_reset_leaves_the_connection";
-    plan.test_site(name, json!({ "timeout": TIMEOUT }), does_as_told(), |_, port, upstream| {
+    // The other has the time it needs.
+    let attributes = json!({ "routes": { "silent": { "timeout": TIMEOUT }, "quick": {} } });
+    let site = Site { name: name.to_owned(), config: config(name, attributes), behind: Behind::Script(does_as_told()) };
+    let all = ["silent", "quick"].map(|route| bootstrap::route(name, route, &format!("/{route}")));
+    plan.site_with(site, json!({ "manager": routes(&json!(all)) }));
+    plan.test(name, move |stage| {
+        let (port, upstream) = (stage.port(name), stage.upstream(name));
         for calls in 0..TIMES {
             let is_called = || silent(&upstream.seen()) > calls;
-            let reply = client::reset_http2(port, "/hello", b"\"silent\"", is_called, b"\"quick\"");
+            let reply = client::reset_http2(port, ("/silent", b"\"silent\""), is_called, ("/quick", b"\"quick\""));
             assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
         }
         upstream.wait("the end of the calls", |seen| seen.open <= 1);
+        stage.check_no_leak(name);
+        stage.check_good();
     });
 }
 
@@ -109,12 +118,17 @@ fn go_away_under_load(workers: usize, protocol: Protocol) {
         upstream: Some(upstream.address()),
         changes: Value::Null,
     };
-    let lines = [line(STAY, json!({}), &staying), line(GO, json!({ "timeout": TIMEOUT }), &going)];
+    let lines = [
+        line(STAY, json!({}), &staying),
+        line(GO, json!({ "timeout": TIMEOUT }), &going),
+        line(NEXT, json!({}), &going),
+    ];
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
     // Nothing may leak, so nobody needs to be there.
     let mut envoy = Envoy::start_with(&reference.with(&lines, 1), &Options { workers, ..Options::default() })
         .unwrap_or_else(|error| panic!("{error}"));
-    let (stay, go) = (envoy.ports()[STAY], envoy.ports()[GO]);
+    let ports = envoy.ports();
+    let (stay, go, next) = (ports[STAY], ports[GO], ports[NEXT]);
     let load = Load::start(stay);
     load.wait_for_echoes(Instant::now(), 1);
 
@@ -132,7 +146,7 @@ fn go_away_under_load(workers: usize, protocol: Protocol) {
             leave(stream, time % 2 == 0);
             gone += 1;
         }
-        let reply = client::ask(go, &request("POST", "/hello", &[], b"\"quick\""));
+        let reply = client::ask(next, &request("POST", "/hello", &[], b"\"quick\""));
         assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]), "the next good request");
     }
     envoy.wait_for_counter(&format!("cluster.{GO}.upstream_rq_active"), |active| active == 0);

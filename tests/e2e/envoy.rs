@@ -12,10 +12,7 @@ use corpus::GUEST;
 use serde_json::Value;
 
 use crate::artifact;
-use crate::client;
-
-/// How long Envoy may take to start, on a busy machine.
-const START: Duration = Duration::from_secs(120);
+use crate::client::{self, PATIENCE};
 
 /// How often its state is looked at.
 const POLL: Duration = Duration::from_millis(10);
@@ -58,7 +55,7 @@ impl Envoy {
         let mut envoy = Self::spawn(configuration, options)?;
         let address = envoy.folder.join("admin");
         let started = Instant::now();
-        while started.elapsed() < START {
+        while started.elapsed() < PATIENCE {
             if let Ok(Some(status)) = envoy.child.try_wait() {
                 return Err(format!("Envoy ended at start with {status}:\n{}", envoy.log()));
             }
@@ -72,14 +69,14 @@ impl Envoy {
             }
             thread::sleep(POLL);
         }
-        Err(format!("Envoy is not ready after {START:?}:\n{}", envoy.log()))
+        Err(format!("Envoy is not ready after {PATIENCE:?}:\n{}", envoy.log()))
     }
 
     /// Starts one that is expected to end by itself: how it ended, and its log.
     pub fn run(configuration: &Value) -> Result<(ExitStatus, String), String> {
         let mut envoy = Self::spawn(configuration, &Options::default())?;
         let started = Instant::now();
-        while started.elapsed() < START {
+        while started.elapsed() < PATIENCE {
             if let Ok(Some(status)) = envoy.child.try_wait() {
                 return Ok((status, envoy.log()));
             }
@@ -88,7 +85,7 @@ impl Envoy {
             }
             thread::sleep(POLL);
         }
-        Err(format!("Envoy goes on after {START:?}:\n{}", envoy.log()))
+        Err(format!("Envoy goes on after {PATIENCE:?}:\n{}", envoy.log()))
     }
 
     fn spawn(configuration: &Value, options: &Options) -> Result<Self, String> {
@@ -151,7 +148,7 @@ impl Envoy {
             if is_so(value) {
                 return value;
             }
-            assert!(started.elapsed() < client::PATIENCE, "{name} is still {value}");
+            assert!(started.elapsed() < PATIENCE, "{name} is still {value}");
             thread::sleep(POLL);
         }
     }

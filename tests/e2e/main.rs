@@ -33,7 +33,7 @@ mod api;
 mod composition;
 /// The filter's own configurations, accepted and rejected.
 mod configuration;
-/// Deadlines, in seconds of the clock.
+/// Deadlines, none before its time.
 mod deadline;
 /// Clients that go away under load.
 mod departure;
@@ -47,6 +47,8 @@ mod golden;
 mod http_context;
 /// What Prometheus reads.
 mod metrics;
+/// Routes of `APISIX`.
+mod migration;
 /// What is done with the action, and how soon.
 mod modes;
 /// Upstreams that are killed under load.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
     update::add(&mut plan);
     deadline::add(&mut plan);
     transport::add(&mut plan);
+    migration::add(&mut plan);
     modes::add(&mut plan);
     metrics::add(&mut plan);
     retries::add(&mut plan);

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use h2::Reason;
 use openwhisk_envoy::Protocol;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::bootstrap::{Line, Reference, string_value};
 use crate::client::{ask, get, request};
+use crate::envoy::Envoy;
 use crate::http2::Part;
-use crate::stage::{Behind, Plan, Site, Stage, config};
-use crate::upstream::{self, answer, breaks_off_after, sends};
+use crate::stage::{Behind, Plan, Site, config};
+use crate::upstream::{self, Upstream, answer, breaks_off_after, sends};
 
 /// What the action returns.
 const READY: &str = "{\"ready\":true}";
 
-/// How many ports are tried: Envoy waits at random, so that one may be opened after the last retry.
-const PORTS: usize = 5;
+/// How long a patient Envoy waits before the first retry, in milliseconds: at random up to that, and before the others up
+/// to 3, 7, 10 and 10 times that. Others wait 25.
+const WAIT: u64 = 2000;
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -29,41 +31,37 @@ pub fn add(plan: &mut Plan) {
 
 fn port_that_opens(plan: &mut Plan) {
     for (name, size) in [("without_a_body", 0), ("with_500_kb", 500 << 10)] {
-        let name = format!("retries::a_port_that_opens_late_is_reached_{name}");
-        let sites: Vec<_> = (0..PORTS).map(|port| format!("{name}::{port}")).collect();
-        for site in &sites {
-            let behind = Behind::Closed(upstream::result(READY));
-            plan.site(Site { name: site.clone(), config: config(site, json!({ "retries": 5 })), behind });
-        }
-        plan.test(&name, move |stage| {
+        plan.test_alone(&format!("retries::a_port_that_opens_late_is_reached_{name}"), move || {
             let body: Vec<_> = (0..size).map(|n| b"0123456789"[n % 10]).collect();
-            assert!(sites.iter().any(|site| is_reached(stage, site, &body)), "each of {PORTS} was opened too late");
-            stage.check_good();
+            let upstream = Upstream::closed(Protocol::Http1, upstream::result(READY));
+            let (envoy, port) = patient(&upstream, json!({ "retries": 5 }));
+            let reply = thread::scope(|scope| {
+                let client = scope.spawn(|| ask(port, &request("POST", "/hello", &[], &body)));
+                envoy.wait_for_counter("cluster.patient.upstream_rq_retry", |retries| retries > 0);
+                upstream.open();
+                client.join().expect("a reply")
+            });
+            let calls = upstream.seen().calls;
+            assert_eq!((reply.status, reply.body.as_slice(), calls.len()), (200, READY.as_bytes(), 1));
+            assert!(calls[0].body == body, "{} of {} bytes, or others", calls[0].body.len(), body.len());
+            check_headers(&calls);
         });
     }
 }
 
-/// Opens the port of a site after the first retry. Whether the call got there in the end, and then once and whole.
-fn is_reached(stage: &Stage, site: &str, body: &[u8]) -> bool {
-    let port = stage.port(site);
-    let upstream = stage.upstream(site);
-    let reply = thread::scope(|scope| {
-        let client = scope.spawn(|| ask(port, &request("POST", "/hello", &[], body)));
-        // Each look takes a while.
-        while stage.retries(site) == 0 && !client.is_finished() {}
-        upstream.open();
-        client.join().expect("a reply")
-    });
-    assert!(stage.retries(site) > 0, "{:?}", reply.status);
-    if reply.status != 200 {
-        assert_eq!((reply.status, upstream.seen().calls.len()), (503, 0));
-        return false;
-    }
-    let calls = upstream.seen().calls;
-    assert_eq!((reply.body.as_slice(), calls.len()), (READY.as_bytes(), 1));
-    assert!(calls[0].body == body, "{} of {} bytes, or others", calls[0].body.len(), body.len());
-    check_headers(&calls);
-    true
+/// An Envoy that leaves a test the time to do something before the last retry, and its port.
+fn patient(upstream: &Upstream, attributes: Value) -> (Envoy, u16) {
+    let name = "patient";
+    let plugin = string_value(&config(name, attributes));
+    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
+    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
+    // Nothing may leak, so nobody needs to be there.
+    let mut configuration = reference.with(&[line], 1);
+    let wait = json!({ "upstream.base_retry_backoff_ms": WAIT });
+    configuration["layered_runtime"] = json!({ "layers": [{ "name": "patient", "static_layer": wait }] });
+    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let port = envoy.ports()[name];
+    (envoy, port)
 }
 
 fn port_that_stays_closed(plan: &mut Plan) {
@@ -89,19 +87,14 @@ fn port_that_stays_closed(plan: &mut Plan) {
         assert_eq!((statuses, stage.retries(name)), (vec![503; 20], 40));
     });
 
-    // Five retries take 0.4 seconds on average: 20 times that would be 8 seconds.
-    let name = "retries::they_end_at_the_deadline";
-    let config = config(name, json!({ "retries": 5, "timeout": 20 }));
-    plan.site(Site { name: name.to_owned(), config, behind: Behind::Nobody });
-    plan.test(name, move |stage| {
-        let start = Instant::now();
+    // The retries alone would take many seconds, and their end would be a 503.
+    plan.test_alone("retries::they_end_at_the_deadline", || {
+        let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
+        let (_envoy, port) = patient(&nobody, json!({ "retries": 5, "timeout": 20 }));
         for _ in 0..20 {
-            let reply = get(stage.port(name), "/hello");
-            assert!(matches!(reply.status, 503 | 504), "{}", reply.status);
+            let reply = get(port, "/hello");
+            assert_eq!(reply.status, 504, "{}", String::from_utf8_lossy(&reply.body));
         }
-        let took = start.elapsed();
-        assert!(took < Duration::from_secs(4), "20 calls of 20 ms took {took:?}");
-        stage.check_good();
     });
 }
 
@@ -122,11 +115,12 @@ fn calls_that_were_seen(plan: &mut Plan) {
     ];
     for (name, script, status) in cases {
         let name = format!("retries::a_call_is_made_once_that_was_{name}");
-        let attributes = json!({ "retries": 5, "timeout": 500 });
+        let timeout = if status == 504 { 500 } else { 60_000 };
+        let attributes = json!({ "retries": 5, "timeout": timeout });
         plan.test_site(&name.clone(), attributes, script, move |stage, port, upstream| {
             let reply = ask(port, &request("POST", "/hello", &[], b"{\"name\":\"world\"}"));
             assert_eq!(reply.status, status, "{}", String::from_utf8_lossy(&reply.body));
-            let calls = upstream.seen().calls;
+            let calls = upstream.wait("the call", |seen| !seen.calls.is_empty()).calls;
             assert_eq!((calls.len(), stage.retries(&name)), (1, 0));
             check_headers(&calls);
         });

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::bootstrap::{Line, Reference, route, routes, string_value};
 use crate::client::{ask, get, head, header, in_chunks, request};
 use crate::envoy::Envoy;
+use crate::modes::ENDLESS;
 use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, Stage, config};
 use crate::upstream::{self, Upstream, answer, sends};
@@ -48,8 +49,8 @@ fn listener(plan: &mut Plan) {
             "bought": { "package": "routes-depot", "action": "order" },
             "recorded": { "action": "routes-echo", "mode": "activation" },
             "queued": { "action": "routes-echo", "mode": "async" },
-            "quick": { "action": "routes-slow", "timeout": 300 },
-            "patient": { "action": "routes-slow", "timeout": 20000 },
+            "quick": { "action": "routes-endless", "timeout": 300 },
+            "patient": { "action": "routes-slow", "timeout": 60000 },
             "elsewhere": { "action": "far", "upstream": OTHER },
         },
     });
@@ -90,6 +91,8 @@ fn each(stage: &Stage) {
     create(Some("routes-shop"), "order", "const main = ({ __ow_path, of }) => ({ sold: __ow_path, of });");
     create(Some("routes-depot"), "order", "const main = (params) => ({ bought: params });");
     create(None, "routes-echo", "const main = (params) => params;");
+    create(None, "routes-endless", ENDLESS);
+    // Longer than the other route would wait.
     create(
         None,
         "routes-slow",

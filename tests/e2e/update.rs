@@ -212,11 +212,10 @@ fn short_drain() {
     let mut discovered = Discovered::start(Discovery::Lds, upstream.address(), action(1), &options);
     let port = discovered.port();
     let pending = hold(port, &upstream);
-    let start = Instant::now();
     discovered.update(action(2));
     let reply = pending.join().expect("a client");
-    assert!(reply.is_err(), "{reply:?}");
-    assert!(start.elapsed() < PATIENCE / 2, "cut off after {:?}", start.elapsed());
+    // Not the client's own patience came to its end.
+    assert!(reply.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock), "{reply:?}");
     release.send(()).expect("it is held");
     assert_eq!(ask_anew(port), name(2));
     assert_eq!(discovered.envoy.complaints(), Vec::<String>::new());

@@ -3,19 +3,21 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::apisix::Key;
 use crate::cluster::{Cluster, Host, Security};
 use crate::render::{CA, Form, Options, Protocol};
-use crate::route::{Paths, Route};
+use crate::route::VirtualHost;
+use crate::table::{as_nginx, layered_runtime, virtual_hosts};
 use crate::yaml::{Map, Node};
 
 /// The name of the filter in the chain.
-const FILTER: &str = "openwhisk";
+pub const FILTER: &str = "openwhisk";
 
 /// The name of Envoy's buffer filter.
-const BUFFER: &str = "envoy.filters.http.buffer";
+pub const BUFFER: &str = "envoy.filters.http.buffer";
 
 /// The cluster without a host, behind the routes of the filter. No `upstream` has this name, as none holds an `@`.
-const NOWHERE: &str = "nowhere@openwhisk";
+pub const NOWHERE: &str = "nowhere@openwhisk";
 
 /// The labels of the filter's metrics, which their names hold as `;action=…`.
 const TAGS: &[&str] = &["action", "status", "kind"];
@@ -29,8 +31,10 @@ pub struct Parts<'a> {
     pub environment: Vec<String>,
     /// The clusters it calls.
     pub clusters: Vec<Cluster>,
-    /// The routes it serves.
-    pub routes: Vec<Route>,
+    /// The routes it serves, and those that it leaves to others.
+    pub virtual_hosts: Vec<VirtualHost>,
+    /// If it comes from `APISIX`: the keys that stood there.
+    pub keys: Option<&'a [Key]>,
     /// Whether it serves every route on which it is not switched off.
     pub is_every: bool,
     /// How much of a request the listener holds.
@@ -70,6 +74,13 @@ pub fn header(parts: &Parts<'_>) -> String {
             "        disabled: true",
         ]),
     }
+    if let (Form::Fragment, Some(_)) = (parts.options.form, parts.keys) {
+        lines.extend([
+            "- layered_runtime, if it is there: to the top.",
+            "- route_config: into the HTTP connection manager, which needs normalize_path and merge_slashes: true and",
+            "  path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD, as apisix looks at such paths.",
+        ]);
+    }
     let limit = format!("          max_request_bytes: {}", parts.limit);
     if parts.options.form == Form::Fragment && parts.has_buffer_filter {
         lines.extend([
@@ -86,6 +97,11 @@ pub fn header(parts: &Parts<'_>) -> String {
     if !variables.is_empty() {
         lines.push(&start);
     }
+    let keys: Vec<_> = parts.keys.into_iter().flatten().map(|key| format!("- {key}")).collect();
+    if !keys.is_empty() {
+        lines.push("The keys stood in the configuration of apisix. Here are the variables that take them:");
+    }
+    lines.extend(keys.iter().map(String::as_str));
     lines.iter().flat_map(|line| ["# ", line, "\n"]).collect()
 }
 
@@ -99,6 +115,7 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
     Map::new()
         .with("admin", Map::new().with("address", address(parts.options.admin)))
         .with("stats_config", stats_config())
+        .with_some("layered_runtime", layered_runtime(parts))
         .with("static_resources", Map::new().with("listeners", vec![listener.into()]).with("clusters", clusters(parts)))
 }
 
@@ -106,7 +123,9 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
 pub fn fragment(parts: &Parts<'_>) -> Map {
     Map::new()
         .with("stats_config", stats_config())
+        .with_some("layered_runtime", layered_runtime(parts))
         .with("http_filters", filters(parts).collect::<Vec<_>>())
+        .with_some("route_config", parts.keys.map(|_| route_config(parts)))
         .with("clusters", clusters(parts))
 }
 
@@ -140,22 +159,22 @@ fn manager(parts: &Parts<'_>) -> Node {
         typed("envoy.access_loggers.stdout", "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", |log| {
             log.with("log_format", format)
         });
-    let host = Map::new()
-        .with("name", "gateway")
-        .with("domains", Node::Words(vec!["*".to_owned()]))
-        .with("routes", routes(parts));
     let router = typed("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", |router| router);
     typed(
         "envoy.filters.network.http_connection_manager",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         |manager| {
-            manager
-                .with("stat_prefix", "gateway")
-                .with("access_log", vec![log])
-                .with("route_config", Map::new().with("virtual_hosts", vec![host.into()]))
+            as_nginx(parts, manager.with("stat_prefix", "gateway").with("access_log", vec![log]))
+                .with("route_config", route_config(parts))
                 .with("http_filters", filters(parts).chain([router]).collect::<Vec<_>>())
         },
     )
+}
+
+/// The routes. A host is looked at without its port, as nginx does.
+fn route_config(parts: &Parts<'_>) -> Map {
+    let without_port = parts.keys.map(|_| Node::from(true));
+    Map::new().with_some("ignore_port_in_host_matching", without_port).with("virtual_hosts", virtual_hosts(parts))
 }
 
 /// An extension.
@@ -164,53 +183,8 @@ fn typed(name: &str, message: &str, configured: impl FnOnce(Map) -> Map) -> Node
 }
 
 /// A message with its type.
-fn any(message: &str) -> Map {
+pub fn any(message: &str) -> Map {
     Map::new().with("@type", format!("type.googleapis.com/{message}"))
-}
-
-fn routes(parts: &Parts<'_>) -> Vec<Node> {
-    let served = parts.routes.iter().enumerate().map(|(index, Route { name, paths })| {
-        let condition = match paths {
-            all if all.is_all() => Map::new().with("prefix", "/"),
-            Paths::Below(prefix) => Map::new().with("path_separated_prefix", prefix.as_str()),
-            Paths::Only(path) => Map::new().with("path", path.as_str()),
-        };
-        let buffer = Map::new().with(BUFFER, buffer_per_route(parts));
-        let route = Node::from(
-            Map::new()
-                .with("name", name.as_str())
-                .with("match", condition.flow())
-                .with("route", Map::new().with("cluster", NOWHERE).flow())
-                .with_some("typed_per_filter_config", parts.has_buffer_filter.then_some(buffer)),
-        );
-        match (index, parts.is_every) {
-            (0, true) => route.about(
-                "Change: the route which the action answers. The filter replies before the route's own cluster is\n\
-                 reached, which has no host: what gets by the filter reaches nothing. A `direct_response` would switch\n\
-                 off what other filters do on this route (`cors`, for one).",
-            ),
-            (0, false) => route.about(
-                "Change: what the routes match. Their names are those in `routes`. The filter replies before a route's\n\
-                 own cluster is reached, which has no host: what gets by the filter reaches nothing. A\n\
-                 `direct_response` would switch off what other filters do on a route (`cors`, for one).",
-            ),
-            _ => route,
-        }
-    });
-    let off = Map::new().with(FILTER, any("envoy.config.route.v3.FilterConfig").with("disabled", true));
-    let rest = Map::new()
-        .with("name", "rest")
-        .with("match", Map::new().with("prefix", "/").flow())
-        .with("direct_response", response(404, "this route is not taken over by the filter\n"))
-        .with("typed_per_filter_config", off);
-    let rest = Node::from(rest)
-        .about("Change: all other requests. The filter sees every route: switch it off where it has nothing to do.");
-    let takes_all = parts.routes.iter().any(|route| route.paths.is_all());
-    served.chain((!takes_all).then_some(rest)).collect()
-}
-
-fn response(status: u64, body: &str) -> Map {
-    Map::new().with("status", status).with("body", Map::new().with("inline_string", body).flow())
 }
 
 /// The filter, and what stands behind it.
@@ -225,7 +199,7 @@ fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
 }
 
 /// What switches the buffer filter on for a route.
-fn buffer_per_route(parts: &Parts<'_>) -> Map {
+pub fn buffer_per_route(parts: &Parts<'_>) -> Map {
     any("envoy.extensions.filters.http.buffer.v3.BufferPerRoute")
         .with("buffer", Map::new().with("max_request_bytes", parts.limit))
 }

@@ -85,6 +85,31 @@ pub fn clusters(sites: &[Site<'_>]) -> Result<Vec<Cluster>, SharedName> {
     Ok(clusters.into_values().collect())
 }
 
+/// The clusters for settings that were not made for one Envoy, and for each of them the name of its cluster, if that is
+/// another one than it has: connections are kept or verified in another way for the same address.
+pub fn apart<'a>(all: impl Iterator<Item = &'a Settings>) -> (Vec<Cluster>, Vec<Option<String>>) {
+    let mut clusters: Vec<Cluster> = Vec::new();
+    let name = |settings: &Settings| {
+        let new = Cluster::of(settings);
+        let more = (2_u32..).map(|number| format!("{}/{number}", new.name));
+        for name in [new.name.clone()].into_iter().chain(more) {
+            let Some(old) = clusters.iter_mut().find(|old| old.name == name) else {
+                let other = (name != new.name).then(|| name.clone());
+                clusters.push(Cluster { name, ..new });
+                return other;
+            };
+            if (&old.address, old.security, old.idle_timeout) == (&new.address, new.security, new.idle_timeout) {
+                old.connect_timeout = old.connect_timeout.max(new.connect_timeout);
+                return (name != new.name).then_some(name);
+            }
+        }
+        None
+    };
+    let names = all.map(name).collect();
+    clusters.sort_by(|one, other| one.name.cmp(&other.name));
+    (clusters, names)
+}
+
 impl Cluster {
     fn of(settings: &Settings) -> Self {
         let security = match (settings.api_host().scheme(), settings.ssl_verify()) {

@@ -1,56 +1,7 @@
-//! JSON as text: taken apart and laid out without a change of what it says.
+//! JSON as text: laid out without a change of what it says.
 
-use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-/// The fields of an object in their order.
-#[derive(Debug)]
-pub struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'a> Fields<'a> {
-    /// Takes an object apart. Nothing if it is none.
-    pub fn of(json: &'a str) -> Option<Self> {
-        serde_json::from_str(json).ok()
-    }
-
-    /// The first field with a name.
-    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| *value)
-    }
-
-    /// The object without a field.
-    pub fn without(&self, name: &str) -> String {
-        let field = |(name, value): &(String, &RawValue)| format!("{}:{value}", serde_json::Value::from(name.as_str()));
-        let fields: Vec<_> = self.0.iter().filter(|(field, _)| field != name).map(field).collect();
-        format!("{{{}}}", fields.join(","))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
 
 /// Lays valid JSON out over lines. Strings and numbers keep their text, but for characters that YAML does not print,
 /// which get escaped.
@@ -144,12 +95,5 @@ mod tests {
             let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
             assert_eq!(read(&pretty), read(json));
         }
-    }
-
-    #[test]
-    fn an_object_may_lose_a_field() {
-        let object = Fields::of(r#"{"b": 1.0, "_meta": {"a": "}"}, "a\"": [ ]}"#).expect("an object");
-        assert_eq!(object.without("_meta"), r#"{"b":1.0,"a\"":[ ]}"#);
-        assert!(Fields::of("[]").is_none());
     }
 }

@@ -2,11 +2,13 @@
 //! what on Envoy belongs to the cluster or to the listener is set there.
 //!
 //! ```text
-//! JSON -> found -> configuration -> clusters, routes, limit -> tree -> YAML
+//! JSON ------------------> configuration -> clusters, routes, limit -> tree -> YAML
+//! texts of APISIX -> apisix ---^---------------^--------^
 //! ```
 //!
 //! Nothing here reads a file or the environment: [`render`] is a function of the text and the [`Options`].
 
+mod apisix;
 mod bootstrap;
 mod cluster;
 mod configuration;
@@ -15,9 +17,11 @@ mod json;
 mod limit;
 mod render;
 mod route;
+mod table;
 mod yaml;
 
+pub use apisix::{Input, Key, Refusal, Router};
 pub use cluster::SharedName;
 pub use found::NotFound;
-pub use render::{CA, Error, Form, Options, Protocol, Rendered, WASM, render};
+pub use render::{CA, Error, Form, Options, Protocol, Rendered, WASM, render, render_all};
 pub use route::{InvalidPrefix, Prefix};

@@ -1,14 +1,15 @@
 //! Prints the configuration of an Envoy for a configuration of the filter. This file is the command line only.
 #![allow(clippy::print_stderr, reason = "a command line program speaks to its user through it")]
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use openwhisk_envoy::{CA, Error, Form, Options, Prefix, Protocol, WASM, render};
+use clap::builder::PossibleValue;
+use clap::{Parser, ValueEnum};
+use openwhisk_envoy::{CA, Form, Input, Key, Options, Prefix, Protocol, Router, WASM, render_all};
 
 /// Where systems keep the certificates of those to trust, after [`CA`]: Fedora, openSUSE, BSD and macOS.
 const OTHER_CAS: &[&str] = &["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
@@ -17,9 +18,14 @@ const OTHER_CAS: &[&str] = &["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bu
 #[derive(Debug, Parser)]
 #[command(version, about = "Prints the configuration of an Envoy that serves a configuration of the filter")]
 struct Arguments {
-    /// A configuration of the filter, or a route or plugins of APISIX with one; `-` is the standard input
-    #[arg(value_name = "CONFIG.json", default_value = "-", hide_default_value = true)]
-    config: String,
+    /// A configuration of the filter, or files of APISIX; `-` is the standard input
+    ///
+    /// Of APISIX it takes one route or its plugins, the file apisix.yaml of the standalone mode, and what the Admin API
+    /// answers for one object or a list. Several files make one configuration: say, the lists of routes, services,
+    /// `plugin_configs`, `global_rules` and ssls. What a list holds is told by its keys (`/apisix/services/1`), or where
+    /// it has none by what its objects hold.
+    #[arg(value_name = "CONFIG", default_value = "-", hide_default_value = true)]
+    configs: Vec<String>,
 
     /// Print only the filter and its clusters, to be pasted
     #[arg(long)]
@@ -48,6 +54,39 @@ struct Arguments {
     /// Which paths the action answers if the configuration has no `routes` [default: `path_prefix`, or all]
     #[arg(long, value_name = "PATH")]
     route_prefix: Option<Prefix>,
+
+    /// Leave out what a file of APISIX has and Envoy is not told: you take care of it (may be repeated)
+    ///
+    /// NAME is the one that the error gives: that of a plugin (`key-auth`), of a plugin in a global rule
+    /// (`global_rules.ip-restriction`), of a field (`remote_addrs`), or of a list (`ssls`). It holds wherever it stands.
+    #[arg(long, value_name = "NAME")]
+    without: Vec<String>,
+
+    /// How the router of APISIX is configured (`apisix.router.http`) [default: told by the routes]
+    #[arg(long, value_name = "ROUTER")]
+    router: Option<NamedRouter>,
+
+    /// Write the keys that stand in files of APISIX to a new file, a line NAME=user:key for each variable
+    #[arg(long, value_name = "FILE")]
+    keys: Option<String>,
+}
+
+/// A router by its name on APISIX.
+#[derive(Clone, Copy, Debug)]
+struct NamedRouter(Router);
+
+impl ValueEnum for NamedRouter {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Router::HostUri), Self(Router::Uri), Self(Router::UriWithParameter)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self.0 {
+            Router::HostUri => "radixtree_host_uri",
+            Router::Uri => "radixtree_uri",
+            Router::UriWithParameter => "radixtree_uri_with_parameter",
+        }))
+    }
 }
 
 fn main() -> ExitCode {
@@ -64,19 +103,32 @@ fn main() -> ExitCode {
 
 /// Prints, or gives the lines of an error.
 fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments { config, fragment, ca, listen, admin, wasm, http2, route_prefix } = arguments;
-    let text = read(&config).map_err(|error| format!("{config}: {error}"))?;
+    let Arguments { configs, fragment, ca, listen, admin, wasm, http2, route_prefix, without, router, keys } =
+        arguments;
+    let read = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
+    let texts = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let inputs: Vec<_> = configs.iter().zip(&texts).map(|(name, text)| Input { name, text }).collect();
     let form = if fragment { Form::Fragment } else { Form::Bootstrap };
     let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
-    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix };
-    let mut rendered = render(&text, &options).map_err(|error: Error| error.to_string())?;
+    let router = router.map(|NamedRouter(router)| router);
+    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix, router, without };
+    let mut rendered = render_all(&inputs, &options).map_err(|error| error.to_string())?;
     // Only this system's file, if it has none where most have it: where Envoy runs is not known here.
     let elsewhere = OTHER_CAS.iter().find(|path| Path::new(path).is_file());
     if let (None, false, Some(ca)) = (&options.ca, Path::new(CA).is_file(), elsewhere)
         && rendered.yaml.contains(CA)
     {
         options.ca = Some((*ca).to_owned());
-        rendered = render(&text, &options).map_err(|error| error.to_string())?;
+        rendered = render_all(&inputs, &options).map_err(|error| error.to_string())?;
+    }
+    if let Some(path) = keys {
+        write_keys(&path, &rendered.keys).map_err(|error| format!("{path}: {error}"))?;
+    }
+    for note in &rendered.notes {
+        eprintln!("note: {note}");
+    }
+    for key in &rendered.keys {
+        eprintln!("note: the environment variable {key}");
     }
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
@@ -87,6 +139,16 @@ fn run(arguments: Arguments) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes keys to a file that is not there yet, and that nobody else reads.
+fn write_keys(path: &str, keys: &[Key]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    keys.iter().try_for_each(|key| writeln!(file, "{}={}", key.variable, key.value))
 }
 
 fn read(path: &str) -> io::Result<Vec<u8>> {

@@ -5,13 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::mistake::ConfigError;
 
+use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
 use crate::bootstrap::{self, Parts};
-use crate::cluster::{Security, SharedName, clusters};
+use crate::cluster::{Cluster, Security, SharedName, clusters};
 use crate::configuration::Configuration;
-use crate::found::{NotFound, Uri, find};
+use crate::found::NotFound;
 use crate::json::pretty;
 use crate::limit::limit;
-use crate::route::{Paths, Prefix, hidden, routes};
+use crate::route::{Paths, Prefix, VirtualHost, hidden, routes};
 use crate::yaml;
 
 /// Whom to trust where nothing else is said: the file of Debian, Ubuntu, Alpine and Envoy's images.
@@ -57,6 +58,10 @@ pub struct Options {
     pub protocol: Protocol,
     /// The paths that the action answers, in a configuration without `routes`.
     pub route_prefix: Option<Prefix>,
+    /// The router that `APISIX` is configured for, if it is not to be told by the routes.
+    pub router: Option<Router>,
+    /// What is not translated although a text of `APISIX` has it, by the names that errors give.
+    pub without: Vec<String>,
 }
 
 impl Default for Options {
@@ -69,6 +74,8 @@ impl Default for Options {
             wasm: WASM.to_owned(),
             protocol: Protocol::default(),
             route_prefix: None,
+            router: None,
+            without: Vec::new(),
         }
     }
 }
@@ -80,6 +87,10 @@ pub struct Rendered {
     pub yaml: String,
     /// What its operator should know: a sentence each.
     pub warnings: Vec<String>,
+    /// What of a text of `APISIX` is left out or stands for something else: a sentence each.
+    pub notes: Vec<String>,
+    /// The keys that stood in texts of `APISIX`, by the variables that take them.
+    pub keys: Vec<Key>,
     /// The environment variables that Envoy needs, in the order of their names.
     pub environment: Vec<String>,
 }
@@ -91,33 +102,94 @@ pub enum Error {
     Config(ConfigError),
     /// The text of `APISIX` does not hold one.
     NotFound(NotFound),
+    /// The text of `APISIX` holds what is not translated.
+    Refusal(Refusal),
     /// Two addresses have the same name.
     SharedName(SharedName),
     /// The serializer refuses the document, with its reason.
     Yaml(String),
 }
 
-/// Renders a configuration of the filter, or a route or plugins of `APISIX` with one.
+/// What is rendered, wherever it comes from.
+struct Source {
+    /// The configuration of the filter, and its text.
+    configuration: Configuration,
+    json: String,
+    /// The same as its author wrote it: for each route, or as a whole.
+    written: Vec<Configuration>,
+    clusters: Vec<Cluster>,
+    virtual_hosts: Vec<VirtualHost>,
+    /// If it comes from `APISIX`: what it says, and the keys that stood there.
+    apisix: Option<(Vec<String>, Vec<Key>)>,
+}
+
+impl Source {
+    /// A configuration of the filter.
+    fn of_filter(text: &[u8], paths: Option<&Paths>) -> Result<Self, Error> {
+        let configuration = Configuration::read(text).map_err(Error::Config)?;
+        Ok(Self {
+            clusters: clusters(&configuration.sites()).map_err(Error::SharedName)?,
+            virtual_hosts: vec![VirtualHost::of_all(routes(&configuration, paths))],
+            json: String::from_utf8_lossy(text).into_owned(),
+            written: vec![Configuration::read(text).map_err(Error::Config)?],
+            configuration,
+            apisix: None,
+        })
+    }
+
+    /// Texts of `APISIX`, if they are.
+    fn of_apisix(inputs: &[Input<'_>], options: &Options, paths: Option<&Paths>) -> Result<Option<Self>, Error> {
+        let mut report = Report::new(&options.without);
+        let Some(objects) = apisix::read(inputs, &mut report) else { return Ok(None) };
+        let said = Said { router: options.router, paths };
+        let migration = if report.refuses() { None } else { Some(apisix::migrate(&objects, said, &mut report)) };
+        let notes = report.finish().map_err(Error::Refusal)?;
+        let Some(migration) = migration.transpose().map_err(Error::NotFound)? else { return Ok(None) };
+        Ok(Some(Self {
+            configuration: Configuration::read(migration.json.as_bytes()).map_err(Error::Config)?,
+            json: migration.json,
+            written: migration.configurations,
+            clusters: migration.clusters,
+            virtual_hosts: migration.virtual_hosts,
+            apisix: Some((notes, migration.keys)),
+        }))
+    }
+
+    /// Whether `keepalive_pool` is given, and not as it is anyhow.
+    fn has_pool(&self) -> bool {
+        const DEFAULT: u64 = 5;
+        let given = |configuration: &Configuration| {
+            let pool = configuration.sites().first().and_then(|site| configuration.given(*site, "keepalive_pool"));
+            pool.is_some_and(|pool| pool.as_u64() != Some(DEFAULT))
+        };
+        self.written.iter().any(given)
+    }
+}
+
+/// Renders a configuration of the filter, or a text of `APISIX` with one.
 ///
 /// # Errors
 /// [`Error`], one line for each mistake.
 pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
-    let found = std::str::from_utf8(text).ok().map(find).transpose().map_err(Error::NotFound)?;
-    let json = found.as_ref().map_or(text, |found| found.json.as_bytes());
-    let configuration = Configuration::read(json).map_err(Error::Config)?;
-    let clusters = clusters(&configuration.sites()).map_err(Error::SharedName)?;
-    let uri = found.as_ref().and_then(|found| found.uri.as_ref());
-    let of_uri = || match uri? {
-        Uri::One(uri) => Paths::of_uri(uri),
-        Uri::Other => None,
-    };
-    let paths = options.route_prefix.clone().map(Paths::Below).or_else(of_uri);
-    let routes = routes(&configuration, paths.as_ref());
-    let (limit, too_large) = limit(&configuration);
+    render_all(&[Input { name: "the text", text }], options)
+}
 
-    let security = |wanted| clusters.iter().any(|cluster| cluster.security == wanted);
-    let tokens = configuration.literal_tokens();
-    let is_every = !configuration.has_routes();
+/// Renders a configuration of the filter, or texts of `APISIX` with one or several.
+///
+/// # Errors
+/// [`Error`], one line for each mistake.
+pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, Error> {
+    let paths = options.route_prefix.clone().map(Paths::Below);
+    let source = match Source::of_apisix(inputs, options, paths.as_ref())? {
+        Some(source) => source,
+        None => Source::of_filter(inputs.first().map_or(&[][..], |input| input.text), paths.as_ref())?,
+    };
+    let (limit, too_large) = limit(&source.configuration);
+    let security = |wanted| source.clusters.iter().any(|cluster| cluster.security == wanted);
+    let tokens = source.configuration.literal_tokens();
+    let is_every = !source.configuration.has_routes();
+    let is_of_apisix = source.apisix.is_some();
+    let routes = || source.virtual_hosts.iter().flat_map(|host| &host.routes);
     let warnings = [
         security(Security::Encrypted).then(|| {
             "`ssl_verify` is false: nobody checks that it is openwhisk that answers, and gets the key".to_owned()
@@ -130,25 +202,37 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
             )
         }),
         too_large,
-        hidden(&routes).map(|(first, second)| {
-            format!("the routes {first:?} and {second:?} have the same `path_prefix`: change the match of one of them")
+        source.has_pool().then(|| {
+            "`keepalive_pool` has no effect on envoy, which keeps as many idle connections as the load needs until \
+             `keepalive_timeout`"
+                .to_owned()
         }),
+        source.virtual_hosts.first().filter(|_| !is_of_apisix).and_then(|host| hidden(&host.routes)).map(
+            |(first, second)| {
+                format!(
+                    "the routes {first:?} and {second:?} have the same `path_prefix`: change the match of one of them"
+                )
+            },
+        ),
         (options.ca.is_some() && !security(Security::Verified))
             .then(|| "`--ca` has no effect: no certificate is verified".to_owned()),
         (options.route_prefix.is_some() && !is_every)
             .then(|| "`--route-prefix` has no effect: the configuration lists `routes`".to_owned()),
-        (uri.is_some() && is_every && paths.is_none())
-            .then(|| "the `uri` around the configuration is not taken over: `--route-prefix` says which paths the action answers".to_owned()),
+        (is_of_apisix && !routes().any(|route| route.is_served))
+            .then(|| "no request comes to the filter: other routes take them all".to_owned()),
+        (!is_of_apisix && (options.router.is_some() || !options.without.is_empty()))
+            .then(|| "`--router` and `--without` have no effect: the configuration is not of apisix".to_owned()),
     ];
 
     let parts = Parts {
-        environment: configuration.environment.iter().cloned().collect(),
-        configuration: pretty(std::str::from_utf8(json).unwrap_or_default()),
-        clusters,
-        routes,
+        environment: source.configuration.environment.iter().cloned().collect(),
+        configuration: pretty(&source.json),
+        has_buffer_filter: source.configuration.has_buffer_filter(),
+        clusters: source.clusters,
+        virtual_hosts: source.virtual_hosts,
+        keys: source.apisix.as_ref().map(|(_, keys)| keys.as_slice()),
         is_every,
         limit,
-        has_buffer_filter: configuration.has_buffer_filter(),
         options,
     };
     let document = match options.form {
@@ -156,11 +240,10 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
         Form::Fragment => bootstrap::fragment(&parts),
     };
     let yaml = yaml::write(document).map_err(|error| Error::Yaml(error.to_string()))?;
-    Ok(Rendered {
-        yaml: format!("{}{yaml}", bootstrap::header(&parts)),
-        warnings: warnings.into_iter().flatten().collect(),
-        environment: parts.environment,
-    })
+    let yaml = format!("{}{yaml}", bootstrap::header(&parts));
+    let environment = parts.environment;
+    let (notes, keys) = source.apisix.unwrap_or_default();
+    Ok(Rendered { yaml, warnings: warnings.into_iter().flatten().collect(), notes, keys, environment })
 }
 
 impl fmt::Display for Error {
@@ -168,6 +251,7 @@ impl fmt::Display for Error {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::NotFound(error) => error.fmt(f),
+            Self::Refusal(error) => error.fmt(f),
             Self::SharedName(error) => error.fmt(f),
             Self::Yaml(reason) => write!(f, "the configuration cannot be written: {reason}"),
         }

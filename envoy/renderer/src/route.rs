@@ -70,27 +70,18 @@ pub enum Paths {
     Below(Prefix),
     /// One.
     Only(String),
+    /// All that begin so, wherever a segment ends.
+    Prefix(String),
+    /// Those that a regular expression of RE2 describes.
+    Pattern(String),
 }
 
 impl Paths {
-    /// The paths of an `uri` of `APISIX`, unless Envoy has no match of that kind.
-    ///
-    /// Source: APISIX's documentation, Router: an `uri` is one path, or ends with `*`; a `:name` stands for a segment.
-    pub fn of_uri(uri: &str) -> Option<Self> {
-        match uri.strip_suffix("/*") {
-            Some("") => Some(Self::Below(Prefix::default())),
-            prefix => Some(prefix.unwrap_or(uri)).filter(|path| !path.contains(['*', ':'])).and_then(|path| {
-                let below = path.parse().ok()?;
-                Some(if prefix.is_some() { Self::Below(below) } else { Self::Only(path.to_owned()) })
-            }),
-        }
-    }
-
-    /// Their common beginning.
+    /// Their common beginning, or what describes them.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Below(prefix) => prefix.as_str(),
-            Self::Only(path) => path,
+            Self::Only(text) | Self::Prefix(text) | Self::Pattern(text) => text,
         }
     }
 
@@ -100,13 +91,65 @@ impl Paths {
     }
 }
 
-/// A route that the filter serves.
+/// A part of a request's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The method.
+    Method,
+    /// A header, by its name.
+    Header(String),
+}
+
+/// A part of a request's head with the values that it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// The part.
+    pub field: Field,
+    /// One of these it is.
+    pub values: Vec<String>,
+}
+
+/// A route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Its name.
     pub name: String,
     /// The paths on it.
     pub paths: Paths,
+    /// What else a request has.
+    pub matched: Vec<Matched>,
+    /// Whether the filter serves it. No other one does.
+    pub is_served: bool,
+}
+
+impl Route {
+    /// Whether a regular expression is needed to describe it.
+    pub fn has_pattern(&self) -> bool {
+        matches!(self.paths, Paths::Pattern(_)) || self.matched.iter().any(|matched| matched.values.len() > 1)
+    }
+
+    /// Whether all requests that come to it are on it.
+    pub fn takes_all(&self) -> bool {
+        self.paths.is_all() && self.matched.is_empty()
+    }
+}
+
+/// Routes for some hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualHost {
+    /// Its name.
+    pub name: String,
+    /// The hosts, as Envoy writes them.
+    pub domains: Vec<String>,
+    /// Its routes. Envoy takes the first that matches.
+    pub routes: Vec<Route>,
+}
+
+impl VirtualHost {
+    /// The only one.
+    pub fn of_all(routes: Vec<Route>) -> Self {
+        Self { name: "gateway".to_owned(), domains: vec!["*".to_owned()], routes }
+    }
 }
 
 /// The routes, those with longer prefixes first: Envoy takes the first that matches.
@@ -119,15 +162,13 @@ pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route
         .into_iter()
         .map(|site| {
             let own = || path_prefix(configuration, site);
-            match site.route {
-                Some(name) => {
-                    Route { name: name.to_owned(), paths: Paths::Below(own().unwrap_or_else(|| named(name))) }
-                }
-                None => Route {
-                    name: site.settings.action().name.to_string(),
-                    paths: given.cloned().unwrap_or_else(|| Paths::Below(own().unwrap_or_default())),
-                },
-            }
+            let (name, paths) = if let Some(name) = site.route {
+                (name.to_owned(), Paths::Below(own().unwrap_or_else(|| named(name))))
+            } else {
+                let paths = given.cloned().unwrap_or_else(|| Paths::Below(own().unwrap_or_default()));
+                (site.settings.action().name.to_string(), paths)
+            };
+            Route { name, paths, matched: Vec::new(), is_served: true }
         })
         .collect();
     routes.sort_by_key(|route| std::cmp::Reverse(route.paths.as_str().len()));
@@ -137,7 +178,7 @@ pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route
 /// The names of two routes with the same prefix, of which the second gets no request.
 pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
     let mut seen = BTreeMap::new();
-    routes.iter().find_map(|Route { name, paths }| Some((seen.insert(paths.as_str(), name.as_str())?, name.as_str())))
+    routes.iter().find_map(|route| Some((seen.insert(route.paths.as_str(), route.name.as_str())?, route.name.as_str())))
 }
 
 fn path_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
@@ -203,30 +244,6 @@ mod tests {
                "c": {"path_prefix": "/x"}}"#,
         );
         assert_eq!(hidden(&routes), Some(("a", "c")));
-    }
-
-    #[test]
-    fn an_uri_of_apisix_is_a_path_or_all_below_one() {
-        let below = |prefix: &str| Some(Paths::Below(Prefix(prefix.to_owned())));
-        let only = |path: &str| Some(Paths::Only(path.to_owned()));
-        let cases = [
-            ("/", only("/")),
-            ("/hello", only("/hello")),
-            ("/hello/", only("/hello/")),
-            ("/*", below("")),
-            ("/hello/*", below("/hello")),
-            ("/a/b/*", below("/a/b")),
-            ("/hello*", None),
-            ("/a/*/b", None),
-            ("/a/:id", None),
-            ("/a b", None),
-            ("hello", None),
-            ("*", None),
-            ("", None),
-        ];
-        for (uri, expected) in cases {
-            assert_eq!(Paths::of_uri(uri), expected, "{uri}");
-        }
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! The command line.
 #![allow(clippy::expect_used, clippy::panic, reason = "test code stops at the first surprise")]
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const GOOD: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://NOT_SET", "namespace": "n", "action": "a"}"#;
+
+const APISIX: &str = r#"{"uri": "/x", "remote_addrs": ["10.0.0.0/8"], "plugins": {"cors": {}, "key-auth": {},
+    "openwhisk": {"api_host": "http://ow", "service_token": "alice:wonderland", "namespace": "n", "action": "a"}}}"#;
 
 /// What it does with these arguments, and this on its standard input.
 fn run(arguments: &[&str], input: &str) -> Output {
@@ -57,6 +62,17 @@ fn each_mistake_is_a_line_and_nothing_is_printed() {
                 "error: `timeout` is 0, expected a whole number",
             ][..],
         ),
+        (
+            &["--without", "cors"],
+            APISIX,
+            1,
+            &[
+                "error: plugins.key-auth: not translated: the route would be open to everyone",
+                "error: remote_addrs: not translated: the route would be open to everyone",
+            ],
+        ),
+        (&["-", "/dev/null"], APISIX, 1, &["error: /dev/null: expected a text of apisix, as it is not the only one"]),
+        (&["--router", "radix"], GOOD, 2, &["error: invalid value 'radix' for '--router <ROUTER>'"]),
         (&["/nowhere.json"], "", 1, &["error: /nowhere.json: No such file or directory"]),
         (&["--route-prefix", "x"], GOOD, 2, &["error: invalid value 'x' for '--route-prefix <PATH>'"]),
         (&["--listen", "x"], GOOD, 2, &["error: invalid value 'x' for '--listen <ADDRESS:PORT>'"]),
@@ -84,4 +100,34 @@ fn warnings_stand_beside_the_output() {
         "{said}"
     );
     assert!(!said.contains("wonder"), "{said}");
+}
+
+#[test]
+fn keys_go_to_a_file_of_their_owner_and_nowhere_else() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{}", std::process::id()));
+    let file = path.to_str().expect("UTF-8");
+    let left = ["--without", "cors", "--without", "key-auth", "--without", "remote_addrs"];
+    let output = run(&[&left[..], &["--keys", file]].concat(), APISIX);
+    let (said, warned) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{warned}");
+    assert_eq!(fs::read_to_string(&path).expect("written"), "OPENWHISK_TOKEN=alice:wonderland\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+    assert!(!said.contains("wonder") && !warned.contains("wonder"), "{said}{warned}");
+    let expected = [
+        "note: plugins.cors: not translated, as `--without cors` says",
+        "note: plugins.key-auth: not translated, as `--without key-auth` says",
+        "note: remote_addrs: not translated, as `--without remote_addrs` says",
+        "note: the environment variable OPENWHISK_TOKEN: the key of \"a\"",
+    ];
+    assert_eq!(warned.lines().collect::<Vec<_>>(), expected);
+
+    // Who has it already keeps it.
+    let again = run(&[&left[..], &["--keys", file]].concat(), APISIX);
+    assert!(!again.status.success() && again.stdout.is_empty(), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).ends_with("File exists (os error 17)\n"), "{}", text(&again.stderr));
+    fs::remove_file(&path).expect("removed");
 }

@@ -208,11 +208,9 @@ fn what_the_operator_should_know_is_one_sentence() {
         (config(json!({ "max_req_body_size": 67_108_864 })), &plain, Some("`max_req_body_size` is 67108864")),
         (config(json!({})), &ca, Some("`--ca` has no effect")),
         (config(json!({ "routes": {} })), &prefix, Some("`--route-prefix` has no effect")),
-        (
-            format!(r#"{{"uri": "/x/:id", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))),
-            &plain,
-            Some("the `uri` around"),
-        ),
+        (format!(r#"{{"uri": "/x/:id", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &plain, None),
+        (config(json!({ "keepalive_pool": 7 })), &plain, Some("`keepalive_pool` has no effect on envoy")),
+        (config(json!({ "keepalive_pool": 5 })), &plain, None),
         (format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &plain, None),
         (format!(r#"{{"uri": "/x/:id", "plugins": {{"openwhisk": {}}}}}"#, config(json!({}))), &prefix, None),
         (
@@ -342,21 +340,6 @@ fn envoy_takes_every_output() {
     }
     assert!(!validate(&wrong).0);
     fs::remove_dir_all(&folder).expect("removed");
-}
-
-#[test]
-fn the_uri_of_apisix_becomes_the_match_of_the_route() {
-    for (uri, expected) in [
-        ("/hello", json!({ "path": "/hello" })),
-        ("/hello/*", json!({ "path_separated_prefix": "/hello" })),
-        ("/*", json!({ "prefix": "/" })),
-        ("/hello/:id", json!({ "prefix": "/" })),
-    ] {
-        let text = format!(r#"{{"uri": "{uri}", "plugins": {{"openwhisk": {}}}}}"#, config(json!({})));
-        let printed = read(&rendered(&text, &Options::default()).yaml);
-        let found = at(&printed, [MANAGER, "/route_config/virtual_hosts/0/routes/0/match"]);
-        assert_eq!(found, expected, "{uri}");
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use h2::Reason;
 use http::{HeaderMap, Response};
 
-use super::table::{BROKEN_OFF, LATE, READY, UNREACHABLE, not_openwhisk};
+use super::table::{BROKEN_OFF, LATE, LATE_BEHIND_HEAD, READY, UNREACHABLE, not_openwhisk};
 use super::{Does, FIT, RESULT, Row, ok};
 use crate::http2::Part;
 use crate::upstream::{Connection, breaks_off_after, drips, sends, silent, stalls_after};
@@ -67,9 +67,9 @@ fn answers() -> Vec<Row> {
     };
     vec![
         ("silent_after_the_call", Does::Answer(silent()), LATE),
-        ("silent_after_the_headers", Does::Answer(stalls_after(ok(FIT, ""))), LATE),
-        ("silent_in_the_body", Does::Answer(stalls_after(ok(FIT, "{\"rea"))), LATE),
-        ("a_byte_a_second", Does::Answer(drips(ok(&format!("content-length: {}\r\n", 1 << 20), ""))), LATE),
+        ("silent_after_the_headers", Does::Answer(stalls_after(ok(FIT, ""))), LATE_BEHIND_HEAD),
+        ("silent_in_the_body", Does::Answer(stalls_after(ok(FIT, "{\"rea"))), LATE_BEHIND_HEAD),
+        ("a_byte_a_second", Does::Answer(drips(ok(&format!("content-length: {}\r\n", 1 << 20), ""))), LATE_BEHIND_HEAD),
         ("with_a_length", Does::Answer(sends(ok(FIT, RESULT))), READY),
         ("without_a_length", with(200, &[]), READY),
         ("with_trailers", does(trailers), READY),

@@ -10,6 +10,7 @@ pub const READY: Gets = Gets { status: 200, body: Body::Exactly(RESULT), id: tru
 pub const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
 pub const BROKEN_OFF: Gets = Gets { status: 502, body: Body::Error("the answer of openwhisk broke off"), id: false };
 pub const LATE: Gets = Gets { status: 504, body: Body::Late, id: false };
+pub const LATE_BEHIND_HEAD: Gets = Gets { body: Body::LateBehindHead, ..LATE };
 /// The answer is complete, but its body is not JSON.
 const NO_RESULT: Gets = not_openwhisk("200");
 
@@ -64,10 +65,10 @@ fn connections() -> Vec<Row> {
         ("closed_in_the_headers", closes("HTTP/1.1 200 OK\r\ncontent-type: appl"), BROKEN_OFF),
         ("a_byte_a_second_in_the_headers", drop_by_drop("HTTP/1.1 200 OK\r\nx-long: "), LATE),
         ("closed_after_the_headers", closes(ok(FIT, "")), BROKEN_OFF),
-        ("silent_after_the_headers", stalls(ok(FIT, "")), LATE),
+        ("silent_after_the_headers", stalls(ok(FIT, "")), LATE_BEHIND_HEAD),
         ("closed_in_the_body", closes(ok(FIT, "{\"rea")), BROKEN_OFF),
-        ("silent_in_the_body", stalls(ok(FIT, "{\"rea")), LATE),
-        ("a_byte_a_second_in_the_body", drop_by_drop(ok(FIT, "")), LATE),
+        ("silent_in_the_body", stalls(ok(FIT, "{\"rea")), LATE_BEHIND_HEAD),
+        ("a_byte_a_second_in_the_body", drop_by_drop(ok(FIT, "")), LATE_BEHIND_HEAD),
     ]
 }
 
@@ -188,7 +189,7 @@ fn lengths() -> Vec<Row> {
     let too_large = "content-length: 34603008\r\n";
     vec![
         ("0", sent(ok("content-length: 0\r\n", "")), NO_RESULT),
-        ("1_too_many", stalls(is("15")), LATE),
+        ("1_too_many", stalls(is("15")), LATE_BEHIND_HEAD),
         ("1_too_many_and_closed", closes(is("15")), BROKEN_OFF),
         ("1_too_few", sent(is("13")), NO_RESULT),
         ("the_same_twice", sent(ok(&FIT.repeat(2), RESULT)), BROKEN_OFF),
@@ -200,13 +201,13 @@ fn lengths() -> Vec<Row> {
         ("a_word", sent(is("many")), BROKEN_OFF),
         ("empty", sent(is("")), BROKEN_OFF),
         ("2_to_the_64", sent(is("18446744073709551616")), BROKEN_OFF),
-        ("1_less_than_2_to_the_64", stalls(is("18446744073709551615")), LATE),
+        ("1_less_than_2_to_the_64", stalls(is("18446744073709551615")), LATE_BEHIND_HEAD),
         ("none_and_closed", closes(ok("", RESULT)), READY),
-        ("none_and_silent", stalls(ok("", RESULT)), LATE),
+        ("none_and_silent", stalls(ok("", RESULT)), LATE_BEHIND_HEAD),
         ("and_chunked", sent(chunked(FIT, "e\r\n{\"ready\":true}\r\n0\r\n\r\n")), BROKEN_OFF),
         ("and_identity", sent(ok(&format!("transfer-encoding: identity\r\n{FIT}"), RESULT)), BROKEN_OFF),
         ("33_mb", and_33_mb(ok(too_large, "")), BROKEN_OFF),
-        ("33_mb_that_never_come", stalls(ok(too_large, "{")), LATE),
+        ("33_mb_that_never_come", stalls(ok(too_large, "{")), LATE_BEHIND_HEAD),
         ("33_mb_until_the_end", and_33_mb(ok("", "")), BROKEN_OFF),
         ("33_mb_in_a_chunk", and_33_mb(chunked("", "2100000\r\n")), BROKEN_OFF),
     ]
@@ -228,14 +229,14 @@ fn chunks() -> Vec<Row> {
         ("a_size_with_0x", of_size("0xe"), BROKEN_OFF),
         ("no_size", of_size(""), BROKEN_OFF),
         ("2_to_the_64_bytes", of_size("10000000000000000"), BROKEN_OFF),
-        ("2_to_the_63_bytes", stalls(chunked("", "8000000000000000\r\n{")), LATE),
+        ("2_to_the_63_bytes", stalls(chunked("", "8000000000000000\r\n{")), LATE_BEHIND_HEAD),
         // Envoy takes what follows a chunk up to the end of the line.
         ("longer_than_its_size", of_size("d"), NO_RESULT),
         ("shorter_than_its_size", of_size("10"), BROKEN_OFF),
         ("no_line_break_after_it", is(&one.replacen("}\r\n", "}", 1)), BROKEN_OFF),
         ("closed_in_it", ends("e\r\n{\"rea"), BROKEN_OFF),
         ("closed_after_it", ends("e\r\n{\"ready\":true}\r\n"), BROKEN_OFF),
-        ("silent_after_it", stalls(chunked("", "e\r\n{\"ready\":true}\r\n")), LATE),
+        ("silent_after_it", stalls(chunked("", "e\r\n{\"ready\":true}\r\n")), LATE_BEHIND_HEAD),
         ("closed_in_the_last", ends("e\r\n{\"ready\":true}\r\n0\r\n"), BROKEN_OFF),
         ("for_ever", for_ever(chunked("", ""), format!("400\r\n{}\r\n", " ".repeat(1024))), BROKEN_OFF),
         ("a_trailer", trailer("x-checksum: 1\r\n"), READY),

@@ -22,7 +22,8 @@ const PRELUDE: &str = include_str!("prelude.js");
 /// What the interrupt handler and the natives share with the loop below.
 struct Control {
     born: Instant,
-    deadline: Cell<Instant>,
+    /// Nothing while the container gets ready, which is not the action's time.
+    deadline: Cell<Option<Instant>>,
     interrupted: Cell<bool>,
     exited: Cell<bool>,
     settled: RefCell<Option<Outcome>>,
@@ -32,7 +33,7 @@ struct Control {
 impl Control {
     /// Asked by the engine every few thousand steps: is it time to stop for good?
     fn should_stop(&self) -> bool {
-        let stop = self.exited.get() || Instant::now() >= self.deadline.get();
+        let stop = self.exited.get() || self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline);
         if stop {
             self.interrupted.set(true);
         }
@@ -52,22 +53,20 @@ impl Control {
 
     fn allow(&self, time: Duration) {
         let now = Instant::now();
-        self.deadline.set(now.checked_add(time).unwrap_or(now));
+        self.deadline.set(Some(now.checked_add(time).unwrap_or(now)));
     }
 }
 
 /// The life of a container's thread: ends with its inbox or with the first developer error.
 pub fn serve(source: &Source, inbox: &Receiver<(Job, oneshot::Sender<Report>)>) {
-    let now = Instant::now();
     let control = Rc::new(Control {
-        born: now,
-        deadline: Cell::new(now),
+        born: Instant::now(),
+        deadline: Cell::new(None),
         interrupted: Cell::new(false),
         exited: Cell::new(false),
         settled: RefCell::new(None),
         log: RefCell::new(Log::with_limit(source.logs)),
     });
-    control.allow(source.time);
     let Ok(runtime) = Runtime::new() else { return };
     runtime.set_memory_limit(source.memory);
     runtime.set_max_stack_size(STACK);
@@ -207,8 +206,8 @@ impl<'js> Script<'js> {
     }
 
     fn sleep(&self, wanted: Duration) {
-        let left = self.control.deadline.get().saturating_duration_since(Instant::now());
-        thread::sleep(wanted.min(left));
+        let left = self.control.deadline.get().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        thread::sleep(left.map_or(wanted, |left| wanted.min(left)));
     }
 }
 

@@ -1,6 +1,6 @@
-use super::server::Server;
+use super::server::{PATIENCE, Server};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const HELLO: &str = "function main(params) { console.log('seen'); return { hello: params.name }; }";
 
@@ -93,12 +93,21 @@ fn after_the_wait_it_is_202_and_the_activation_goes_on() {
         "slow",
         "function main() { return new Promise((resolve) => setTimeout(() => resolve({ done: 1 }), 300)); }",
     );
-    let reply = server.call("POST", "actions/slow?blocking=true&result=true&timeout=100", "");
-    assert_eq!(reply.status, 202);
+    let result = (200, "{\"done\":1}");
+    let asked = Instant::now();
+    let reply = loop {
+        let reply = server.call("POST", "actions/slow?blocking=true&result=true&timeout=100", "");
+        if reply.status == 202 {
+            break reply;
+        }
+        // Where the machine is so busy that the server looks when both the wait and the action are over.
+        assert_eq!((reply.status, reply.text.as_str()), result);
+        assert!(asked.elapsed() < PATIENCE, "it always waits for the end");
+    };
     assert_eq!(reply.json(), json!({"activationId": reply.activation()}));
     assert_eq!(server.record(reply.activation())["response"]["result"], json!({"done": 1}));
-    let reply = server.call("POST", "actions/slow?blocking=true&result=true&timeout=5000", "");
-    assert_eq!((reply.status, reply.text.as_str()), (200, "{\"done\":1}"));
+    let reply = server.call("POST", "actions/slow?blocking=true&result=true&timeout=60000", "");
+    assert_eq!((reply.status, reply.text.as_str()), result);
 }
 
 #[test]
@@ -107,11 +116,11 @@ fn the_wait_is_not_cut_to_the_limit_of_the_action() {
     server.action_with(
         "stuck",
         "function main() { return new Promise(() => {}); }",
-        json!({"limits": {"timeout": 100}}),
+        json!({"limits": {"timeout": 1000}}),
     );
     let reply = server.result("stuck", "");
     assert_eq!(reply.status, 502);
-    assert_eq!(reply.json()["error"], "The action exceeded its time limits of 100 milliseconds.");
+    assert_eq!(reply.json()["error"], "The action exceeded its time limits of 1000 milliseconds.");
     let record = server.record(reply.activation());
     assert_eq!(annotation(&record, "timeout"), true);
     assert_eq!(record["response"]["status"], "action developer error");
@@ -198,14 +207,15 @@ fn payloads_up_to_the_limit_pass() {
 #[test]
 fn a_busy_action_does_not_hold_up_another() {
     let server = Server::start();
-    server.action_with("busy", "function main() { for (;;); }", json!({"limits": {"timeout": 3000}}));
+    server.action_with("busy", "function main() { for (;;); }", json!({"limits": {"timeout": 300_000}}));
     server.action("quick", HELLO);
     let mut busy = Vec::new();
     for _ in 0..4 {
         busy.push(server.call("POST", "actions/busy", ""));
     }
-    let asked = Instant::now();
-    assert_eq!(server.result("quick", "").status, 200);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert!(busy.iter().all(|reply| reply.status == 202));
+    assert_eq!(server.result("quick", "").status, 200);
+    for reply in busy {
+        assert_eq!(server.get(&format!("activations/{}", reply.activation())).status, 404, "it has ended");
+    }
 }

@@ -1,0 +1,164 @@
+//! The forms of the texts, and what becomes of the keys in them.
+
+use openwhisk_envoy::{Form, Input, Options, Prefix, render_all};
+use serde_json::{Value, json};
+
+use crate::{MANAGER, at, configuration, openwhisk, refused, rendered, route, table};
+
+#[test]
+fn a_whole_apisix_is_taken_in_each_of_its_forms() {
+    let pay =
+        json!({ "uri": "/pay", "plugins": { "openwhisk-wasm": { "conf": openwhisk(json!({ "action": "pay" })) } } });
+    let item = |key: &str, value: &Value| json!({ "key": key, "value": value, "createdIndex": 1, "modifiedIndex": 2 });
+    let routes = [item("/apisix/routes/pay", &pay)];
+    let service = json!({ "plugins": { "openwhisk": openwhisk(json!({})) } });
+    let referring = json!({ "id": "r", "uri": "/r", "service_id": "s" });
+    let yaml = "routes:\n- id: pay\n  uri: /pay\n  plugins:\n    openwhisk-wasm:\n      conf: &conf\n        api_host: http://ow\n        \
+                service_token: alice:w0nderland\n        namespace: n\n        action: pay\nupstreams:\n#END\n";
+    let cases: Vec<(Vec<String>, &[&str])> = vec![
+        (vec![yaml.to_owned()], &[r#"*: pay {"path":"/pay"}"#]),
+        (vec![json!({ "list": routes, "total": 1 }).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        (
+            vec![json!({ "action": "get", "count": "1", "node": { "dir": true, "key": "/apisix/routes", "nodes": routes } })
+                .to_string()],
+            &[r#"*: pay {"path":"/pay"}"#],
+        ),
+        (vec![item("/apisix/routes/pay", &pay).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        (vec![json!({ "action": "get", "node": item("/apisix/routes/pay", &pay) }).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        (vec![json!({ "routes": [pay], "routes_conf_version": 1001 }).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        (
+            vec![
+                json!({ "list": [item("/apisix/routes/pay", &pay), item("/apisix/routes/r", &referring)], "total": 2 })
+                    .to_string(),
+                json!({ "list": [item("/apisix/services/s", &service), item("/apisix/services/t", &service)] }).to_string(),
+            ],
+            &[r#"*: pay {"path":"/pay"}, r {"path":"/r"}"#],
+        ),
+    ];
+    for (texts, expected) in cases {
+        let inputs: Vec<_> = texts.iter().map(|text| Input { name: "f", text: text.as_bytes() }).collect();
+        let rendered = render_all(&inputs, &Options::default()).unwrap_or_else(|error| panic!("{error}\n{texts:?}"));
+        assert_eq!(table(&rendered), expected, "{texts:?}");
+        let keys: Vec<_> = rendered.keys.iter().map(|key| (key.variable.as_str(), key.value.as_str())).collect();
+        assert_eq!(keys, [("OPENWHISK_TOKEN", "alice:w0nderland")], "{texts:?}");
+        assert!(!rendered.yaml.contains("w0nderland"), "{texts:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_without_a_word_of_it() {
+    let bomb =
+        ('b'..'z').zip('a'..).fold("routes: [{uri: /a}]\na: &a [w0nderland]\n".to_owned(), |bomb, (letter, before)| {
+            format!("{bomb}{letter}: &{letter} [{}]\n", vec![format!("*{before}"); 10].join(","))
+        });
+    let plugin = r#""plugins": {"openwhisk": {"service_token": "alice:w0nderland"}}"#;
+    let cases = [
+        (format!(r#"{{"uri": "/a", "uri": "/b", {plugin}}}"#), "f: line 1, column 25 cannot be read, expected"),
+        (format!(r#"{{"uri": "/a", {plugin}, "plugins": {{"key-auth": {{}}}}}}"#), "f: line 1, column"),
+        ("routes:\n- uri: /a\n  uri: /b\n  x: w0nderland\n".to_owned(), "f: line 3, column 3 cannot be read"),
+        ("routes:\n- uri: [w0nderland\n".to_owned(), "f: line "),
+        ("routes:\n- *w0nderland\n".to_owned(), "f: line 2"),
+        (bomb, "f: line"),
+        ("routes:\n- &x {uri: /a}\n- <<: *x\n  plugins: {openwhisk: {}}\n".to_owned(), "f: routes[1]"),
+        (r#"{"routes": [1]}"#.to_owned(), "f: routes[0]: expected an object"),
+        (r#"{"routes": [], "strange": {}}"#.to_owned(), "f: strange: not known"),
+        (
+            r#"{"list": [{"value": {"plugins": {}}}, {"value": {"id": 1}}]}"#.to_owned(),
+            "f: list[0]: what it is cannot be told",
+        ),
+        (r#"{"list": [{"key": "/apisix/w/1", "value": {}}]}"#.to_owned(), "f: list[0].key: expected one like"),
+        (r#"{"list": {"a": 1}}"#.to_owned(), "f: list: expected a list"),
+        ("{}".to_owned(), "f: expected a text of apisix"),
+        (
+            r#"{"routes": [{"id": 1, "uri": "/a"}, {"id": "1", "uri": "/b"}]}"#.to_owned(),
+            "f: routes[1]: the id \"1\" stands twice",
+        ),
+    ];
+    for (text, expected) in cases {
+        let good = json!({ "routes": [route(json!({ "id": "good" }))] }).to_string();
+        let inputs = [Input { name: "f", text: text.as_bytes() }, Input { name: "g", text: good.as_bytes() }];
+        let error = render_all(&inputs, &Options::default()).expect_err(&text).to_string();
+        assert!(error.starts_with(expected), "{text}: {error}");
+        assert!(!error.contains("w0nderland"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn keys_become_names_of_variables() {
+    let plugin = |token: &str| json!({ "plugins": { "openwhisk": openwhisk(json!({ "service_token": token })) } });
+    let named = |id: &str, token: &str| {
+        let mut route = route(plugin(token));
+        route["id"] = json!(id);
+        route
+    };
+    let text = json!({ "routes": [named("pay", "a:w0nderland1"), named("ship", "b:w0nderland2"), named("copy", "a:w0nderland1"), named("env", "$ENV://MINE")] });
+    let result = rendered(&text, &Options::default());
+    let routes = &configuration(&result)["routes"];
+    let token = |route: &str| routes[route]["service_token"].as_str().expect("a text").to_owned();
+    assert_eq!(token("pay"), "$ENV://OPENWHISK_TOKEN_PAY");
+    assert_eq!(token("copy"), "$ENV://OPENWHISK_TOKEN_PAY");
+    assert_eq!(token("ship"), "$ENV://OPENWHISK_TOKEN_SHIP");
+    assert_eq!(token("env"), "$ENV://MINE");
+    assert_eq!(result.environment, ["MINE", "OPENWHISK_TOKEN_PAY", "OPENWHISK_TOKEN_SHIP"]);
+    assert!(result.warnings.is_empty(), "{:?}", result.warnings);
+    let header = result.yaml.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    assert!(header.contains("- OPENWHISK_TOKEN_PAY: the key of \"pay\", \"copy\""), "{header}");
+
+    for (attributes, expected) in [
+        (json!({ "service_token": "$secret://vault/1/w" }), "`service_token` is a reference to a secret manager"),
+        (json!({ "service_token": "w0nderland" }), "`service_token` is a string without a colon"),
+        (json!({ "namespace": "$secret://vault/1/w" }), "plugins.openwhisk.namespace: refers to a secret manager"),
+        (json!({ "api_host": "$ENV://HOST" }), "plugins.openwhisk.api_host: refers to the environment"),
+        (json!({ "routes": {} }), "plugins.openwhisk.routes: has no effect on apisix"),
+        (json!({ "upstream": "alice:w0nderland" }), "plugins.openwhisk.upstream: not translated: it is the address"),
+        (json!({ "api_host": "http://alice:w0nderland@ow" }), "`api_host` is"),
+        (json!({ "namespace": "alice:w0nderland" }), "`namespace` "),
+        (json!({ "upstream": "10.0.0.1:80" }), "plugins.openwhisk.upstream: not translated: it is the address"),
+    ] {
+        let said =
+            refused(&route(json!({ "plugins": { "openwhisk": openwhisk(attributes.clone()) } })), &Options::default());
+        assert!(said.iter().any(|line| line.starts_with(expected)), "{attributes}: {said:?}");
+    }
+}
+
+#[test]
+fn connections_that_differ_have_clusters_of_their_own() {
+    let plugin = |attributes: Value| json!({ "plugins": { "openwhisk": openwhisk(attributes) } });
+    let text = json!({ "routes": [
+        route(plugin(json!({ "action": "a", "api_host": "https://ow", "ssl_verify": false, "keepalive_pool": 9 }))),
+        route(plugin(json!({ "action": "b", "api_host": "https://ow" }))),
+        route(plugin(json!({ "action": "c", "api_host": "https://ow", "keepalive": false, "request_body": "buffer_filter" }))),
+        route(plugin(json!({ "action": "d", "api_host": "https://ow" }))),
+    ] });
+    let rendered = rendered(&text, &Options::default());
+    let configuration = configuration(&rendered);
+    let upstream = |route: &str| configuration["routes"][route]["upstream"].clone();
+    assert_eq!(
+        ["a", "b", "c", "d"].map(upstream),
+        [json!(null), json!("ow:443/2"), json!("ow:443/3"), json!("ow:443/2")]
+    );
+    assert_eq!(configuration["request_body"], "buffer_filter");
+    let clusters = at(&rendered, "/static_resources/clusters");
+    let names: Vec<_> = clusters.as_array().expect("clusters").iter().map(|cluster| cluster["name"].clone()).collect();
+    assert_eq!(names, ["ow:443", "ow:443/2", "ow:443/3", "nowhere@openwhisk"]);
+    let verifies =
+        |index: usize| clusters[index].pointer("/transport_socket/typed_config/common_tls_context/validation_context");
+    assert!(verifies(0).is_none() && verifies(1).is_some() && verifies(2).is_some());
+    assert_eq!(rendered.warnings.len(), 2, "{:?}", rendered.warnings);
+}
+
+#[test]
+fn a_route_alone_may_get_other_paths_and_a_fragment_has_the_routes() {
+    let prefix: Prefix = "/x".parse().expect("a prefix");
+    let text = route(json!({ "methods": ["GET"], "id": "r" }));
+    let moved = rendered(&text, &Options { route_prefix: Some(prefix), ..Options::default() });
+    assert!(table(&moved)[0].contains(r#""path_separated_prefix":"/x""#), "{:?}", table(&moved));
+    let fragment = rendered(&text, &Options { form: Form::Fragment, ..Options::default() });
+    assert_eq!(
+        at(&fragment, "/route_config"),
+        at(&rendered(&text, &Options::default()), &format!("{MANAGER}/route_config"))
+    );
+    for plugins in [json!({ "plugins": text["plugins"] }), text["plugins"].clone()] {
+        assert_eq!(table(&rendered(&plugins, &Options::default())), [r#"*: a {"prefix":"/"}"#], "{plugins}");
+    }
+}

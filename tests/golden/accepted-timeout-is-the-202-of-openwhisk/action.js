@@ -1,1 +1,0 @@
-function main() { return new Promise((resolve) => setTimeout(() => resolve({}), 3000)); }
