@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::mistake::ConfigError;
+use openwhisk_filter::settings::Mode;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
 use crate::bootstrap::{self, Parts};
@@ -193,6 +194,11 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
     let warnings = [
         security(Security::Encrypted).then(|| {
             "`ssl_verify` is false: nobody checks that it is openwhisk that answers, and gets the key".to_owned()
+        }),
+        source.configuration.sites().iter().any(|site| site.settings.mode() == Mode::Metadata).then(|| {
+            "`result` is false, or `mode` is \"metadata\": whoever asks gets the code of the action and its bound parameters, \
+             and nothing is executed; `mode`: \"activation\" executes it and gives its record"
+                .to_owned()
         }),
         (!tokens.is_empty()).then(|| {
             format!(

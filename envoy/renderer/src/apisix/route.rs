@@ -161,7 +161,16 @@ impl<'a> Parts<'a> {
             act("", plugin, report);
         }
         let name = if is_wasm { WASM } else { LUA };
-        let configuration = attributes(plugin, is_wasm, report)?;
+        let mut configuration = attributes(plugin, is_wasm, report)?;
+        if !is_wasm && configuration.get("result") == Some(&Value::Bool(false)) {
+            // Source: apache/apisix `apisix/plugins/openwhisk.lua`: it is the `result` of the call, which is blocking.
+            configuration.remove("result");
+            configuration.insert("mode".to_owned(), "activation".into());
+            report.note(format!(
+                "{}: with `{LUA}` the action runs and the client gets its record, which is `mode`: \"activation\" here",
+                below(&plugin.place, "result")
+            ));
+        }
         Some(Served { plugin: name, place: plugin.place.clone(), configuration })
     }
 

@@ -45,6 +45,27 @@ fn what_protects_a_route_is_never_lost_in_silence() {
 }
 
 #[test]
+fn result_false_does_what_the_plugin_did() {
+    let lua = json!({ "openwhisk": openwhisk(json!({ "result": false })) });
+    let wasm = json!({ "openwhisk-wasm": { "conf": openwhisk(json!({ "result": false })) } });
+    let cases =
+        [(lua, json!("activation"), Value::Null, "plugins.openwhisk.result"), (wasm, Value::Null, json!(false), "")];
+    for (plugins, mode, result, note) in cases {
+        let text = json!({ "uri": "/x", "plugins": plugins });
+        let rendered = rendered(&text, &Options::default());
+        let configuration = configuration(&rendered);
+        assert_eq!((&configuration["mode"], &configuration["result"]), (&mode, &result), "{text}");
+        assert_eq!(
+            rendered.notes.iter().any(|said| !note.is_empty() && said.starts_with(note)),
+            !note.is_empty(),
+            "{text}"
+        );
+        let warns = rendered.warnings.iter().any(|warning| warning.contains("gets the code of the action"));
+        assert_eq!(warns, note.is_empty(), "{text}: {:?}", rendered.warnings);
+    }
+}
+
+#[test]
 fn all_that_is_not_translated_is_told_at_once() {
     let text = json!({ "routes": [
         route(json!({ "plugins": { "cors": {}, "limit-count": {} }, "vars": [["arg_x", "==", "w0nderland"]] })),
