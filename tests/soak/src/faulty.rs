@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::bootstrap::TIMEOUT;
 use crate::case::{Case, Kind, Tickets};
 use crate::expected::Expected;
 use crate::good::{object, post};
@@ -56,7 +57,9 @@ fn expected(ticket: &Ticket) -> Expected {
         Script::Page => Expected::says(502, "the answer with status 200 is not one of openwhisk's API", ticket),
         Script::Busy => Expected::says(503, "the answer with status 503 is not one of openwhisk's API", ticket),
         Script::Echo | Script::Resets | Script::Closes => Expected::says(503, "openwhisk cannot be reached", ticket),
-        Script::Accepted => Expected::says(504, "the action did not answer within 20000 ms", ticket).about(ticket),
+        Script::Accepted => {
+            Expected::says(504, &format!("the action did not answer within {TIMEOUT} ms"), ticket).about(ticket)
+        }
         _ => Expected::says(502, "the answer of openwhisk broke off", ticket),
     }
 }
