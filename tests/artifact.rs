@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -64,10 +64,11 @@ fn the_filter_needs_no_newer_feature_of_wasm_than_the_oldest_host_has() {
 #[test]
 fn another_folder_gives_the_same_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another folder");
-    let _ = fs::remove_dir_all(&copy);
+    // Not that of another run of these tests.
+    let name = format!("another folder {}", std::process::id());
+    let copy = Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
     for part in ["Cargo.toml", "Cargo.lock", "Makefile", "envoy", "src", "tests"] {
-        copy_all(&root.join(part), &copy.join(part));
+        copy_all(&root.join(part), &copy.0.join(part));
     }
     // Nothing of the build that runs this test reaches the other one.
     let mut make = Command::new("make");
@@ -81,11 +82,19 @@ fn another_folder_gives_the_same_file() {
     }
     // What trims it is the same for both, and long to build.
     make.env("TRIM", root.join("target/release/trim"));
-    let built = make.arg("filter").current_dir(&copy).output().expect("make runs");
+    let built = make.arg("filter").current_dir(&copy.0).output().expect("make runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let other = fs::read(copy.join(FILTER)).expect("it is built");
+    let other = fs::read(copy.0.join(FILTER)).expect("it is built");
     assert!(other == filter(), "the file differs");
-    fs::remove_dir_all(&copy).expect("it can be removed");
+}
+
+/// A folder. Dropping it removes it.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 fn copy_all(from: &Path, to: &Path) {

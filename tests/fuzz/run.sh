@@ -34,8 +34,9 @@ fuzz() {
     mkdir -p "$work/artifacts"
     for target in $targets; do
         mkdir -p "$work/corpus/$target"
-        # New inputs go into the first folder. The committed ones are only read.
-        "$bin/$target" -max_total_time="$1" -print_final_stats=1 -timeout=10 -artifact_prefix="$work/artifacts/$target-" \
+        # New inputs go into the first folder. The committed ones are only read. An input takes milliseconds: two
+        # minutes are the time of one that never ends, on a busy machine too.
+        "$bin/$target" -max_total_time="$1" -print_final_stats=1 -timeout=120 -artifact_prefix="$work/artifacts/$target-" \
             "$work/corpus/$target" "tests/fuzz/corpus/$target" >"$work/$target.log" 2>&1 &
         pid=$!
         trap 'kill $pid; exit 130' INT TERM

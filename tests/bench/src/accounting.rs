@@ -36,19 +36,21 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::client::PATIENCE;
 
     #[test]
     fn a_process_uses_time_and_memory() {
+        let started = Instant::now();
         // One thread that does not end: a sum over threads that come and go is none.
         let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("sh runs");
-        let started = Instant::now();
         while processor_time(busy.id()).is_ok_and(|time| time < Duration::from_millis(20)) {
-            assert!(started.elapsed() < Duration::from_secs(60), "it never runs");
+            assert!(started.elapsed() < PATIENCE, "it never runs");
             thread::yield_now();
         }
         let (time, memory) = (processor_time(busy.id()), resident(busy.id()));
         busy.kill().and_then(|()| busy.wait()).expect("it is killed");
-        assert!(time.expect("Linux") < started.elapsed() + Duration::from_secs(1));
+        // No more than there was, however little of it a busy machine gives; the two are those of two clocks.
+        assert!(time.expect("Linux") < started.elapsed() * 2);
         assert!(memory.expect("Linux") > 100_000);
     }
 }

@@ -14,13 +14,8 @@ use serde_json::Value;
 
 use crate::accounting;
 use crate::artifact;
+use crate::client::PATIENCE;
 use crate::contestant::Entry;
-
-/// How long Envoy may take to start, on a busy machine.
-const START: Duration = Duration::from_secs(120);
-
-/// How long its administration may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts Envoy, tells its process, and ends it as soon as the other end of the pipe is closed, however that comes.
 const KEEPER: &str = "trap '' INT TERM; \"$@\" >/dev/null & echo $!; exec 2>/dev/null; read _; kill -KILL $!; wait";
@@ -47,7 +42,7 @@ impl Envoy {
     pub fn start(configuration: &Value, workers: usize) -> Result<Self, String> {
         let mut envoy = Self::spawn(configuration, workers)?;
         let address = envoy.folder.join("admin");
-        while envoy.started.elapsed() < START {
+        while envoy.started.elapsed() < PATIENCE {
             if let Ok(Some(_)) = envoy.keeper.try_wait() {
                 break;
             }

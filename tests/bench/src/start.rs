@@ -1,21 +1,21 @@
 //! How long it takes from the start of Envoy until a client has its first reply.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde::Serialize;
 
 use crate::bootstrap::bootstrap_on;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::contestant::{Contestant, Entry};
 use crate::envoy::Envoy;
 use crate::sample::rotated;
 use crate::statistics::Spread;
 use crate::workload::Workload;
-
-/// How long Envoy may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long it takes.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +44,7 @@ pub fn measure(upstream: u16, times: usize) -> Result<Vec<Start>, String> {
 }
 
 fn first_reply(entry: &Entry, upstream: u16) -> Result<Duration, String> {
-    let port = free_port()?;
+    let (port, _held) = free_port().map_err(|error| format!("a port: {error}"))?;
     let envoy = Envoy::spawn(&bootstrap_on(entry, port, upstream)?, 1)?;
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
         if envoy.started.elapsed() > PATIENCE {
@@ -56,8 +56,12 @@ fn first_reply(entry: &Entry, upstream: u16) -> Result<Duration, String> {
     Ok(envoy.started.elapsed())
 }
 
-/// A port that nobody uses: the system chose it a moment ago.
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+/// A port that nobody listens on, and that the system gives to nobody else while it is held, not even for the other end
+/// of an attempt to connect to it. Who is told may listen there.
+fn free_port() -> io::Result<(u16, OwnedFd)> {
+    let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+    // Only now: where the system chooses the port it would give it to two.
+    net::sockopt::set_socket_reuseaddr(&socket, true)?;
+    Ok((SocketAddrV4::try_from(net::getsockname(&socket)?)?.port(), socket))
 }

@@ -15,6 +15,9 @@ const NOBODY: &str = "nobody";
 /// What the route says that is not for the filter.
 pub const PLAIN: &str = "this route is not for the filter\n";
 
+/// Milliseconds after which a call is given up: as many as can be, for a busy machine to answer it.
+pub const TIMEOUT: u64 = 60_000;
+
 /// Milliseconds after which a call on the route `/late` is given up.
 pub const LATE: u64 = 300;
 
@@ -31,7 +34,7 @@ pub const SMALL: usize = 1000;
 fn attributes() -> Value {
     json!({
         "api_host": "http://openwhisk.example", "upstream": "openwhisk", "service_token": "$ENV://OPENWHISK_TOKEN",
-        "namespace": "guest", "timeout": 20000, "max_req_body_size": 1_048_576,
+        "namespace": "guest", "timeout": TIMEOUT, "max_req_body_size": 1_048_576,
         "routes": {
             "echo": { "action": "echo" },
             "http": { "action": "http", "parameters": "http", "path_prefix": "/http" },

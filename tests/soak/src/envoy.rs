@@ -12,14 +12,9 @@ use serde_json::Value;
 
 use crate::artifact;
 use crate::bootstrap::TOKEN;
+use crate::client::PATIENCE;
 use crate::http1::Reply;
 use crate::log::Log;
-
-/// How long Envoy may take to start, on a busy machine.
-const START: Duration = Duration::from_secs(120);
-
-/// How long its administration may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts Envoy, tells its process, and ends it and removes its folder as soon as the other end of the pipe is closed,
 /// however that comes.
@@ -44,7 +39,7 @@ impl Envoy {
         let mut envoy = Self::spawn(configuration, workers)?;
         let address = envoy.folder.join("admin");
         let started = Instant::now();
-        while started.elapsed() < START && !envoy.log.has_ended() {
+        while started.elapsed() < PATIENCE && !envoy.log.has_ended() {
             let port = fs::read_to_string(&address).ok().and_then(|text| text.rsplit(':').next()?.parse().ok());
             if let Some(port) = port {
                 envoy.admin = port;

@@ -62,6 +62,11 @@ impl Windows {
         Self { duration, warm, window: (duration / 10).max(Duration::from_secs(5)) }
     }
 
+    /// How long everything takes.
+    pub const fn duration(&self) -> Duration {
+        self.duration
+    }
+
     /// How much of the warm-up has more clients than the rest.
     pub fn crowd(&self) -> Duration {
         self.warm * 2 / 3
@@ -83,12 +88,12 @@ impl Windows {
 impl Level {
     fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Self> {
         let samples: Vec<_> = samples.collect();
-        let mut resident: Vec<_> = samples.iter().map(|sample| sample.resident).collect();
-        resident.sort_unstable();
-        let memories = samples.iter().map(|sample| sample.linear.len()).max()?;
-        let most = |memory: usize| samples.iter().filter_map(|sample| sample.linear.get(memory)).copied().max();
-        let linear = (0..memories).filter_map(most).collect();
-        Some(Self { resident: *resident.get(resident.len() / 2)?, linear })
+        let resident = median(samples.iter().map(|sample| sample.resident))?;
+        // A memory that grows while the addresses are read may not be found.
+        let memories = median(samples.iter().map(|sample| sample.linear.len()))?;
+        let whole = samples.iter().filter(|sample| sample.linear.len() == memories);
+        let most = |memory: usize| whole.clone().filter_map(|sample| sample.linear.get(memory)).copied().max();
+        Some(Self { resident, linear: (0..memories).filter_map(most).collect() })
     }
 
     /// All wasm memories together.
@@ -103,10 +108,37 @@ impl Levels {
         &self.later[2]
     }
 
-    /// Whether the wasm memories grew in each third: as with a leak, and not as when the pieces of a memory come to
-    /// lie so that a large one once does not fit.
-    pub fn is_growing(&self) -> bool {
-        let sizes: Vec<_> = std::iter::once(&self.before).chain(&self.later).map(Level::all_linear).collect();
+    /// Whether a size grew in each third: as with a leak, and not as when the pieces of a memory come to lie so that a
+    /// large one once does not fit.
+    pub fn is_growing(&self, size: impl Fn(&Level) -> u64) -> bool {
+        let sizes: Vec<_> = std::iter::once(&self.before).chain(&self.later).map(size).collect();
         sizes.windows(2).all(|pair| pair[1] > pair[0])
+    }
+}
+
+/// The value in the middle; the greater one of two.
+fn median<T: Copy + Ord>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_without_one_of_the_memories_tells_nothing_of_the_others() {
+        let sample = |resident, linear: &[u64]| Sample { at: Duration::ZERO, resident, linear: linear.to_vec() };
+        let cases = [
+            (vec![sample(5, &[1, 9]), sample(7, &[2, 8]), sample(6, &[9])], Some((6, vec![2, 9]))),
+            (vec![sample(5, &[1, 9]), sample(7, &[1, 3, 9]), sample(6, &[1, 9])], Some((6, vec![1, 9]))),
+            (vec![sample(5, &[]), sample(7, &[1]), sample(6, &[])], Some((6, vec![]))),
+            (vec![], None),
+        ];
+        for (samples, expected) in cases {
+            let level = Level::of(samples.iter()).map(|level| (level.resident, level.linear));
+            assert_eq!(level, expected, "{samples:?}");
+        }
     }
 }

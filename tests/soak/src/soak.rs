@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 
 use crate::bootstrap::bootstrap;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::envoy::Envoy;
 use crate::options::Options;
 use crate::report::{Report, mib};
@@ -24,14 +24,14 @@ const WORKERS: usize = 2;
 /// then more than it needs later, when a busy machine makes it need more for a while.
 const CROWD: usize = 2;
 
+/// So many requests the crowd waits for, however long they take: before, Envoy has not met all that it has memory for.
+const WARM_UP: u64 = 20_000;
+
 /// How often the memory is looked at.
 const SAMPLE: Duration = Duration::from_millis(250);
 
 /// How often the progress is shown.
 const SHOW: Duration = Duration::from_secs(5);
-
-/// How long what is in flight may take to end: more than any deadline of a call that is not answered.
-const DRAIN: Duration = Duration::from_secs(25);
 
 /// So many wrong answers are enough.
 const ENOUGH: u64 = 1000;
@@ -48,19 +48,19 @@ pub fn run(options: &Options) -> Result<Report, String> {
     let port_of_nobody = nobody.local_addr().map_err(|error| error.to_string())?.port();
     let envoy = Envoy::start(&bootstrap(upstream, port_of_nobody)?, WORKERS)?;
     let machines = envoy.sum(&["runtime.v8.created"])?;
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, crowd_leaves) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let port = envoy.port()?;
     let started = Instant::now();
     let clients: Vec<_> = (0..most)
         .map(|name| {
-            let until = started + if name < options.connections { options.duration } else { windows.crowd() };
-            let client = Client { name, seed: options.seed, port, until, tally: Arc::clone(&tally) };
-            let stop = Arc::clone(&stop);
+            let client = Client { name, seed: options.seed, port, tally: Arc::clone(&tally) };
+            let stop = Arc::clone(if name < options.connections { &stop } else { &crowd_leaves });
             thread::spawn(move || client.run(&stop))
         })
         .collect();
-    let samples = watch(&envoy, &tally, options.duration, started);
+    let samples = watch(&envoy, &tally, &windows, started, &crowd_leaves);
     stop.store(true, Ordering::Relaxed);
+    crowd_leaves.store(true, Ordering::Relaxed);
     let duration = started.elapsed();
     let panics = clients.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
 
@@ -84,6 +84,7 @@ pub fn run(options: &Options) -> Result<Report, String> {
         seed: options.seed,
         counts: tally.counts(),
         total: tally.total(),
+        deadlines: tally.deadlines(),
         calls: tally.calls(),
         wrong: tally.wrongs(),
         traps: envoy.log.traps(),
@@ -94,17 +95,23 @@ pub fn run(options: &Options) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Shows the progress and measures the memory until the time is over, or nothing more is to be learned.
-fn watch(envoy: &Envoy, tally: &Tally, duration: Duration, started: Instant) -> Vec<Sample> {
+/// Shows the progress and measures the memory until the time is over, or nothing more is to be learned. Says when the
+/// crowd leaves.
+fn watch(envoy: &Envoy, tally: &Tally, windows: &Windows, started: Instant, crowd_leaves: &AtomicBool) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
     let (mut shown, mut before) = (Duration::ZERO, 0);
-    while started.elapsed() < duration && !envoy.log.has_ended() && tally.wrongs() < ENOUGH {
+    // How much longer than planned the crowd stays; the clock of the samples stands still for that time.
+    let mut longer = Duration::ZERO;
+    while started.elapsed() < windows.duration() + longer && !envoy.log.has_ended() && tally.wrongs() < ENOUGH {
         thread::sleep(SAMPLE);
-        let elapsed = started.elapsed();
-        samples.extend(Sample::take(envoy.process, elapsed));
+        let (elapsed, total) = (started.elapsed(), tally.total());
+        if !crowd_leaves.load(Ordering::Relaxed) && elapsed > windows.crowd() {
+            longer = elapsed.saturating_sub(windows.crowd());
+            crowd_leaves.store(total.requests >= WARM_UP || longer > PATIENCE, Ordering::Relaxed);
+        }
+        samples.extend(Sample::take(envoy.process, elapsed.saturating_sub(longer)));
         let since = elapsed.saturating_sub(shown);
         if let (true, Some(sample)) = (since >= SHOW, samples.last()) {
-            let total = tally.total();
             let [ok, moved, client, server, none] = total.by_class;
             println!(
                 "{:5} s {:6} requests/s  2xx {}  4xx {client}  5xx {server}  no reply {none}  wrong {}  traps {}  \
@@ -125,15 +132,15 @@ fn watch(envoy: &Envoy, tally: &Tally, duration: Duration, started: Instant) -> 
 
 /// Waits until nothing is in flight any more.
 fn drain(envoy: &Envoy) -> Result<(), String> {
-    let active = ["openwhisk.upstream_rq_active", "nobody.upstream_rq_active", "demo.downstream_rq_active"];
+    let active = ["openwhisk.upstream_rq_active", "nobody.upstream_rq_active", "gateway.downstream_rq_active"];
     let started = Instant::now();
     loop {
         let left = envoy.sum(&active)?;
         if left == 0 {
             return Ok(());
         }
-        if started.elapsed() > DRAIN {
-            return Err(format!("{left} requests and calls are still in flight after {DRAIN:?}"));
+        if started.elapsed() > PATIENCE {
+            return Err(format!("{left} requests and calls are still in flight after {PATIENCE:?}"));
         }
         thread::sleep(SAMPLE);
     }

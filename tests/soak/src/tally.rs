@@ -1,5 +1,6 @@
 //! Counts of what was sent and what came back, and the first wrong answers.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +14,7 @@ const KEPT: usize = 10;
 #[derive(Debug, Default)]
 pub struct Tally {
     counts: Mutex<[Count; Kind::ALL.len()]>,
+    deadlines: Mutex<BTreeMap<u16, Deadlines>>,
     calls: AtomicU64,
     wrong: AtomicU64,
     complaints: Mutex<Vec<String>>,
@@ -24,7 +26,12 @@ pub struct Count {
     pub requests: u64,
     /// Replies with 2xx, 3xx, 4xx, 5xx, and requests without any.
     pub by_class: [u64; 5],
-    /// Replies that were second best, as the machine was too busy.
+}
+
+/// Requests that have two replies: what a machine that is too busy may make of them is second best.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadlines {
+    pub in_time: u64,
     pub late: u64,
 }
 
@@ -33,13 +40,20 @@ impl Tally {
     pub fn count(&self, kind: Kind, outcome: Outcome) {
         let class = match outcome {
             Outcome::NoReply => 4,
-            Outcome::Replied(status) | Outcome::Late(status) => usize::from(status / 100).saturating_sub(2).min(3),
+            Outcome::Replied(status) | Outcome::InTime(status) | Outcome::Late(status, _) => {
+                usize::from(status / 100).saturating_sub(2).min(3)
+            }
         };
         let place = Kind::ALL.iter().position(|other| *other == kind).expect("one of all");
         let count = &mut self.counts.lock().expect("not poisoned")[place];
         count.requests += 1;
         count.by_class[class] += 1;
-        count.late += u64::from(matches!(outcome, Outcome::Late(_)));
+        let mut deadlines = self.deadlines.lock().expect("not poisoned");
+        match outcome {
+            Outcome::NoReply | Outcome::Replied(_) => {}
+            Outcome::InTime(status) => deadlines.entry(status).or_default().in_time += 1,
+            Outcome::Late(_, better) => deadlines.entry(better).or_default().late += 1,
+        }
     }
 
     /// The upstream got a call.
@@ -66,8 +80,12 @@ impl Tally {
         self.counts().into_iter().fold(Count::default(), |total, count| Count {
             requests: total.requests + count.requests,
             by_class: std::array::from_fn(|class| total.by_class[class] + count.by_class[class]),
-            late: total.late + count.late,
         })
+    }
+
+    /// Of the requests that have two replies, by the status of the better one.
+    pub fn deadlines(&self) -> BTreeMap<u16, Deadlines> {
+        self.deadlines.lock().expect("not poisoned").clone()
     }
 
     /// How many calls the upstream got.

@@ -13,13 +13,11 @@ use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
 
 use crate::bootstrap::TOKEN;
+use crate::client::PATIENCE;
 use crate::http1::Call;
 use crate::script::{Play, Script, Then, play};
 use crate::tally::Tally;
 use crate::ticket::Ticket;
-
-/// Longer than any deadline of a call: who waits longer has been forgotten.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
