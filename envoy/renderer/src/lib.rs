@@ -12,6 +12,7 @@ mod apisix;
 mod bootstrap;
 mod cluster;
 mod configuration;
+mod environment;
 mod found;
 mod json;
 mod limit;
@@ -22,6 +23,7 @@ mod yaml;
 
 pub use apisix::{Input, Key, Refusal, Router};
 pub use cluster::SharedName;
+pub use environment::NotAllowed;
 pub use found::NotFound;
 pub use render::{CA, Error, Form, Options, Protocol, Rendered, WASM, render, render_all};
 pub use route::{InvalidPrefix, Prefix};
