@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use openwhisk_filter::config::Config;
 use openwhisk_filter::mistake::ConfigError;
@@ -52,6 +53,11 @@ impl Configuration {
     /// Whether a buffer filter holds the requests.
     pub fn has_buffer_filter(&self) -> bool {
         self.sites().iter().any(|site| site.settings.request_body() == RequestBody::BufferFilter)
+    }
+
+    /// How long the longest call may take.
+    pub fn deadline(&self) -> Duration {
+        self.sites().iter().map(|site| site.settings.deadline()).max().unwrap_or_default()
     }
 
     /// All that it serves.

@@ -12,6 +12,7 @@ mod apisix;
 mod bootstrap;
 mod cluster;
 mod configuration;
+mod edge;
 mod environment;
 mod found;
 mod json;
