@@ -61,6 +61,8 @@ mod request_body;
 mod retries;
 /// One listener with many routes.
 mod routes;
+/// Filters in front that change the path.
+mod selection;
 /// Certificates, idle connections and steady load.
 mod transport;
 /// Configurations that change under load.
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
     retries::add(&mut plan);
     request_body::add(&mut plan);
     composition::add(&mut plan);
+    selection::add(&mut plan);
     edge::add(&mut plan);
     routes::add(&mut plan);
     upgrade::add(&mut plan);

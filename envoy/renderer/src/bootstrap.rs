@@ -8,6 +8,7 @@ use crate::cluster::{Cluster, Host, Security};
 use crate::edge;
 use crate::render::{CA, Form, Options, Protocol};
 use crate::route::VirtualHost;
+use crate::selection;
 use crate::table::{as_nginx, layered_runtime, virtual_hosts};
 use crate::yaml::{Map, Node};
 
@@ -62,7 +63,7 @@ pub fn header(parts: &Parts<'_>) -> String {
         Form::Fragment => vec![
             "Parts for a configuration of Envoy, 1.35 or newer, printed by `openwhisk-envoy`.",
             "- stats_config: to the top, for the labels of the filter's metrics.",
-            "- http_filters: into the HTTP connection manager, before envoy.filters.http.router.",
+            "- http_filters: in this order into the HTTP connection manager, before envoy.filters.http.router.",
             "- clusters: into static_resources. The one without a host is for the routes of the filter.",
             &limit,
             "  its manager has an `initial_stream_window_size` of HTTP/2. A `request_timeout` and a `stream_idle_timeout`",
@@ -201,7 +202,7 @@ pub fn any(message: &str) -> Map {
     Map::new().with("@type", format!("type.googleapis.com/{message}"))
 }
 
-/// The filter, and what stands behind it.
+/// The filter, and what stands right before and behind it.
 fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
     let buffer = any("envoy.extensions.filters.http.buffer.v3.Buffer").with("max_request_bytes", parts.limit);
     let buffer = Node::from(Map::new().with("name", BUFFER).with("disabled", true).with("typed_config", buffer)).about(
@@ -209,7 +210,8 @@ fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
          filter is done with it. Without it the head would go on to the route at once. It is switched on for the routes of\n\
          the filter only: all others still stream.",
     );
-    [Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
+    let selection = (!parts.is_every).then(selection::filter);
+    [selection, Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
 }
 
 /// What switches the buffer filter on for a route.

@@ -19,6 +19,7 @@ mod json;
 mod limit;
 mod render;
 mod route;
+mod selection;
 mod table;
 mod yaml;
 

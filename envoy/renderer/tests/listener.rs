@@ -1,4 +1,4 @@
-//! The listener that is rendered: what it says about clients.
+//! The listener that is rendered: what it says about clients, and its chain of filters.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,6 +25,24 @@ fn document(attributes: Value) -> Value {
 
 fn at(document: &Value, parts: [&str; 2]) -> Value {
     document.pointer(&parts.concat()).cloned().unwrap_or_default()
+}
+
+/// A filter in front may have changed the path, and with it the route that ours is told.
+#[test]
+fn right_before_a_filter_with_routes_envoy_selects_the_route_anew() {
+    for (attributes, expected) in [
+        (json!({}), &["openwhisk", "envoy.filters.http.router"][..]),
+        (json!({ "routes": { "a": {} } }), &["select_route", "openwhisk", "envoy.filters.http.router"]),
+        (json!({ "routes": {} }), &["select_route", "openwhisk", "envoy.filters.http.router"]),
+        (
+            json!({ "routes": { "a": {} }, "request_body": "buffer_filter" }),
+            &["select_route", "openwhisk", "envoy.filters.http.buffer", "envoy.filters.http.router"],
+        ),
+    ] {
+        let filters = at(&document(attributes.clone()), [MANAGER, "/http_filters"]);
+        let names: Vec<_> = filters.as_array().into_iter().flatten().map(|filter| filter["name"].clone()).collect();
+        assert_eq!(names, expected, "{attributes}");
+    }
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn routes_become_a_route_table_and_clusters() {
     let names: Vec<_> = clusters.iter().map(|cluster| &cluster["name"]).collect();
     assert_eq!(names, ["far.example:443", "ow:80", "nowhere@openwhisk"]);
     let variables =
-        format!("{MANAGER}/http_filters/0/typed_config/config/vm_config/environment_variables/host_env_keys");
+        format!("{MANAGER}/http_filters/1/typed_config/config/vm_config/environment_variables/host_env_keys");
     assert_eq!(document.pointer(&variables), Some(&json!(["OPENWHISK_FAR", "OPENWHISK_TOKEN"])));
 }
 
