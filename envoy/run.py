@@ -6,6 +6,7 @@ envoy/hello.js as every action that the configuration names.
 
 Environment:
   CONFIG           a configuration of the filter, or a file of APISIX: a route, or all of apisix.yaml
+  CONFIG_ENV       the variables that it may read for keys besides those that begin with OPENWHISK_, with spaces between
   CA               the certificates to trust where its `api_host` is https
   OPENWHISK        the demo: http://host:port of an OpenWhisk to use instead of the local one
   OPENWHISK_TOKEN  the demo: its key (default: the guest key of OpenWhisk's standalone server)
@@ -158,7 +159,9 @@ def serve_config(children, listen, admin):
         text = pathlib.Path(file).read_text()
     except (OSError, UnicodeError) as error:
         raise Failure(f"{file} cannot be read: {error}") from None
-    rendered, keys = render_with_keys(text, listen, admin, *(["--ca", os.environ["CA"]] if os.environ.get("CA") else []))
+    options = ["--ca", os.environ["CA"]] if os.environ.get("CA") else []
+    options += [f"--env={name}" for name in os.environ.get("CONFIG_ENV", "").split()]
+    rendered, keys = render_with_keys(text, listen, admin, *options)
     known = {**os.environ, **keys}
     sites = sites_of(rendered)
     if not sites:

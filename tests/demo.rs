@@ -192,7 +192,11 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
                 "service_token": "$ENV://A_KEY_THAT_NOBODY_SET", "namespace": "shop", "package": "p", "action": "a b"}}}}}}"#
         ),
     );
-    let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
+    let environment = [
+        ("CONFIG", config.path()),
+        ("OPENWHISK_PORT", openwhisk.to_string()),
+        ("CONFIG_ENV", "A_KEY_THAT_NOBODY_SET ANOTHER".to_owned()),
+    ];
     let (said, answers) = serve(port, &environment, &["/x", "/y"]);
     assert!(answers[0].starts_with("HTTP/1.1 200 OK\r\n") && answers[0].ends_with(r#"{"ready":true}"#), "{answers:?}");
     assert!(answers[1].ends_with("this route is not taken over by the filter\n"), "{answers:?}");
@@ -318,18 +322,25 @@ fn a_configuration_runs_with_the_openwhisk_it_names() {
 
 #[test]
 fn what_is_wrong_with_a_configuration_is_told() {
-    let good = r#"{"api_host": "http://ow", "service_token": "$ENV://A_KEY_THAT_NOBODY_SET", "namespace": "n", "action": "a"}"#;
+    let good = r#"{"api_host": "http://ow", "service_token": "$ENV://OPENWHISK_KEY_THAT_NOBODY_SET", "namespace": "n", "action": "a"}"#;
     let cases = [
-        (good.to_owned(), "error: A_KEY_THAT_NOBODY_SET is not set, expected the key for http://ow, user:key\n"),
+        (
+            good.to_owned(),
+            "error: OPENWHISK_KEY_THAT_NOBODY_SET is not set, expected the key for http://ow, user:key\n",
+        ),
         (good.replace("http://ow", "ow"), "error: `api_host` is \"ow\", expected `http://` or `https://`"),
         (
             good.replace("http://ow", "http://localhost:OPENWHISK_PORT")
-                .replace("$ENV://A_KEY_THAT_NOBODY_SET", "alice:w0nderland"),
+                .replace("$ENV://OPENWHISK_KEY_THAT_NOBODY_SET", "alice:w0nderland"),
             "is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters\n",
         ),
         (
             good.replace(r#""action": "a""#, r#""action": "a", "routes": {}"#),
             "lists no routes in `routes`, so there is nothing to serve",
+        ),
+        (
+            good.replace("OPENWHISK_KEY", "AWS_KEY"),
+            "error: `service_token` is the environment variable `AWS_KEY_THAT_NOBODY_SET`, expected one whose name",
         ),
         (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
         (

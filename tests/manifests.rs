@@ -17,6 +17,7 @@ use std::env;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
+use openwhisk_envoy::{Form, Options, render};
 use openwhisk_filter::api_host::{ApiHost, Scheme};
 use openwhisk_filter::config::Config;
 use serde_json::{Map, Value, json};
@@ -142,11 +143,30 @@ fn the_parts_of_the_manifest_of_istio_fit_together() {
     }
 
     // What stands right before the router stands behind every WasmPlugin.
-    let patch = filter_patch(buffer);
-    assert_eq!(patch["patch"]["operation"], "INSERT_BEFORE");
-    let position = "/match/listener/filterChain/filter/subFilter/name";
-    assert_eq!(patch.pointer(position), Some(&json!("envoy.filters.http.router")));
-    assert_eq!(patch["patch"]["value"]["disabled"], true);
+    let behind = the_only_patch(buffer, "envoy.filters.http.router");
+    assert_eq!((&behind["name"], &behind["disabled"]), (&json!("envoy.filters.http.buffer"), &json!(true)));
+
+    // What makes Envoy select the route anew stands right before the plugin, whatever Istio calls that.
+    let plugin = &manifest.the("WasmPlugin")["metadata"];
+    let plugin = format!("{}.{}", text(&plugin["namespace"]), text(&plugin["name"]));
+    let names = [
+        format!("extensions.istio.io/wasmplugin/{plugin}"),
+        format!("extensions.istio.io/trafficextension/{plugin}~istio-translated-wasmplugin"),
+    ];
+    let selection = printed(&configuration.to_string())[0].clone();
+    assert_eq!(selection["name"], "select_route");
+    for name in &names {
+        assert_eq!(*the_only_patch(buffer, name), selection, "{name}");
+    }
+    assert_eq!(filter_patches(buffer).count(), 3);
+}
+
+/// The filters that `openwhisk-envoy` prints for a configuration.
+fn printed(configuration: &str) -> Vec<Value> {
+    let options = Options { form: Form::Fragment, ..Options::default() };
+    let rendered = render(configuration.as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
+    let document: Value = serde_saphyr::from_str(&rendered.yaml).expect("YAML");
+    document["http_filters"].as_array().expect("filters").clone()
 }
 
 fn patches<'a>(filter: &'a Value, kind: &'static str) -> impl Iterator<Item = &'a Value> {
@@ -158,20 +178,32 @@ fn route_patches(filter: &Value) -> impl Iterator<Item = &Value> {
     patches(filter, "HTTP_ROUTE")
 }
 
-fn filter_patch(filter: &Value) -> &Value {
-    patches(filter, "HTTP_FILTER").next().expect("a patch")
+/// The filters that are put into the chain.
+fn filter_patches(filter: &Value) -> impl Iterator<Item = &Value> {
+    patches(filter, "HTTP_FILTER")
+}
+
+/// The only filter that is put right before the one with this name.
+fn the_only_patch<'a>(filter: &'a Value, before: &str) -> &'a Value {
+    let position = "/match/listener/filterChain/filter/subFilter/name";
+    let found: Vec<_> =
+        filter_patches(filter).filter(|patch| patch.pointer(position) == Some(&json!(before))).collect();
+    assert_eq!(found.len(), 1, "patches before {before}");
+    assert_eq!(found[0]["patch"]["operation"], "INSERT_BEFORE", "{before}");
+    &found[0]["patch"]["value"]
 }
 
 /// The patches are written for Envoy, and no schema of Istio knows what is in them.
 #[test]
-fn envoy_accepts_what_istio_makes_of_the_buffer_filter() {
+fn envoy_accepts_what_istio_makes_of_the_patches() {
     let manifest = Manifest::read(ISTIO);
     let buffer = &manifest.the("EnvoyFilter")["spec"];
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "test",
         "http_filters": [
-            filter_patch(buffer)["patch"]["value"],
+            the_only_patch(buffer, "extensions.istio.io/wasmplugin/istio-system.openwhisk"),
+            the_only_patch(buffer, "envoy.filters.http.router"),
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },

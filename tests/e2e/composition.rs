@@ -17,12 +17,12 @@ use crate::envoy::Envoy;
 use crate::stage::Plan;
 use crate::upstream::{self, Upstream, answer, sends};
 
-const READY: &str = "{\"ready\":true}";
+pub const READY: &str = "{\"ready\":true}";
 
 /// Where the chain of filters and the routes are.
-const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-const FILTERS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-const ROUTE: &str =
+pub const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+pub const FILTERS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+pub const ROUTE: &str =
     "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0";
 
 /// A row of the README's table.
@@ -68,19 +68,19 @@ fn recipe(name: &str) -> Value {
 }
 
 /// An Envoy with other filters, and the `OpenWhisk` behind it.
-struct Setup {
-    envoy: Envoy,
-    port: u16,
+pub struct Setup {
+    pub envoy: Envoy,
+    pub port: u16,
     openwhisk: Upstream,
 }
 
 impl Setup {
     /// With a change of what `openwhisk-envoy` prints.
-    fn new(change: impl FnOnce(&mut Value)) -> Self {
+    pub fn new(change: impl FnOnce(&mut Value)) -> Self {
         Self::with(upstream::result(READY), change)
     }
 
-    fn with(script: upstream::Script, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn with(script: upstream::Script, change: impl FnOnce(&mut Value)) -> Self {
         let openwhisk = Upstream::start(script);
         let attributes = json!({
             "api_host": format!("http://127.0.0.1:{}", openwhisk.port), "parameters": "http", "timeout": 20_000,
@@ -99,7 +99,7 @@ impl Setup {
     }
 
     /// How often the action was called, each time with parameters.
-    fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         self.openwhisk.seen().calls
     }
 }
@@ -113,7 +113,7 @@ impl Drop for Setup {
 }
 
 /// Puts a filter in front of all others, and its configuration for the route of the filter.
-fn in_front(name: &str, filter: Value, per_route: Option<Value>) -> impl FnOnce(&mut Value) {
+pub fn in_front(name: &str, filter: Value, per_route: Option<Value>) -> impl FnOnce(&mut Value) {
     let name = format!("envoy.filters.http.{name}");
     move |configuration| {
         array(at(configuration, FILTERS)).insert(0, json!({ "name": name, "typed_config": filter }));
@@ -124,7 +124,7 @@ fn in_front(name: &str, filter: Value, per_route: Option<Value>) -> impl FnOnce(
 }
 
 /// The type of a message of a filter.
-fn typed(message: &str, mut fields: Value) -> Value {
+pub fn typed(message: &str, mut fields: Value) -> Value {
     fields["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.http.{message}"));
     fields
 }
@@ -307,7 +307,9 @@ fn outlier_detection() {
 /// Without the filter, or with the filter switched off, the route leads to a cluster without a host.
 fn without_the_filter() {
     let off = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true });
-    let removed: fn(&mut Value) = |configuration| drop(array(at(configuration, FILTERS)).remove(0));
+    let removed: fn(&mut Value) = |configuration| {
+        array(at(configuration, FILTERS)).retain(|filter| filter["name"] != "openwhisk");
+    };
     let switched_off = move |configuration: &mut Value| {
         at(configuration, ROUTE)["typed_per_filter_config"] = json!({ "openwhisk": off });
     };

@@ -37,6 +37,8 @@ mod configuration;
 mod deadline;
 /// Clients that go away under load.
 mod departure;
+/// Clients whom nobody knows.
+mod edge;
 /// Upstreams that break off, lie or say something strange.
 mod fault;
 /// Results of actions that no reply can be made of, too large for a golden case.
@@ -59,6 +61,8 @@ mod request_body;
 mod retries;
 /// One listener with many routes.
 mod routes;
+/// Filters in front that change the path.
+mod selection;
 /// Certificates, idle connections and steady load.
 mod transport;
 /// Configurations that change under load.
@@ -88,6 +92,8 @@ fn main() -> ExitCode {
     retries::add(&mut plan);
     request_body::add(&mut plan);
     composition::add(&mut plan);
+    selection::add(&mut plan);
+    edge::add(&mut plan);
     routes::add(&mut plan);
     upgrade::add(&mut plan);
     http_context::add(&mut plan);

@@ -5,8 +5,9 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::bootstrap::{Line, Reference, array, at, string_value};
+use crate::bootstrap::{Line, Reference, array, at, filter, string_value};
 use crate::client::{self, ask, get, head};
+use crate::composition::MANAGER;
 use crate::envoy::Envoy;
 use crate::stage::{Plan, config};
 use crate::upstream::{self, Upstream};
@@ -51,11 +52,10 @@ impl Setup {
             changes: Value::Null,
         };
         let mut configuration = reference.with(&[line], route.port);
-        let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-        let filters = array(at(&mut configuration, filters));
+        let manager = at(&mut configuration, MANAGER);
         // Istio and Envoy Gateway cannot set it.
-        filters[0]["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
-        change(filters);
+        filter(manager)["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
+        change(array(at(manager, "/http_filters")));
         let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
         Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, route }
     }

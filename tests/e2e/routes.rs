@@ -131,7 +131,7 @@ fn untouched(plan: &mut Plan) {
         plan.test(&format!("routes::one_that_is_not_listed_is_untouched_{name}"), move |stage| {
             let body: Vec<_> = (0..size).map(|n| b"0123456789"[n % 10]).collect();
             let exchange = |route: &str| {
-                let path = format!("{route}/{name}/a%20b//c?q=%ff&q=+&q");
+                let path = format!("{route}/{name}/a%20b/c?q=%ff&q=+&q");
                 let (reply, call, arrived) = exchange(stage, &path, &body, trailers);
                 assert_eq!((call.method.as_str(), call.path.strip_prefix(route)), ("POST", path.strip_prefix(route)));
                 assert!(call.body == body, "{} of {} bytes, or others", call.body.len(), body.len());

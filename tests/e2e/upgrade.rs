@@ -7,8 +7,9 @@ use corpus::Reply;
 use h2::ext::Protocol;
 use serde_json::{Value, json};
 
-use crate::bootstrap::{Line, Reference, array, at, route, string_value};
+use crate::bootstrap::{Line, Reference, at, filter, route, string_value};
 use crate::client::{self, get, head, header};
+use crate::composition::MANAGER;
 use crate::envoy::Envoy;
 use crate::stage::{Plan, config};
 use crate::upstream::{self, Upstream};
@@ -75,9 +76,8 @@ impl Setup {
         // Nothing may leak, so nobody needs to be there.
         let mut configuration = reference.with(&lines, 1);
         if request_body == "buffer_filter" {
-            let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-            let filters = array(at(&mut configuration, filters));
-            filters[0]["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
+            let filter = filter(at(&mut configuration, MANAGER));
+            filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         }
         let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
         Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, socket }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::apisix::Key;
 use crate::cluster::{Cluster, Host, Security};
+use crate::edge;
 use crate::render::{CA, Form, Options, Protocol};
 use crate::route::VirtualHost;
+use crate::selection;
 use crate::table::{as_nginx, layered_runtime, virtual_hosts};
 use crate::yaml::{Map, Node};
 
@@ -39,6 +41,8 @@ pub struct Parts<'a> {
     pub is_every: bool,
     /// How much of a request the listener holds.
     pub limit: u64,
+    /// How long the longest call may take.
+    pub deadline: Duration,
     /// Whether a buffer filter holds the requests.
     pub has_buffer_filter: bool,
     /// What the operator said.
@@ -47,7 +51,10 @@ pub struct Parts<'a> {
 
 /// The comment at the top.
 pub fn header(parts: &Parts<'_>) -> String {
-    let limit = format!("- The listener needs `per_connection_buffer_limit_bytes: {}`, for the bodies.", parts.limit);
+    let limit = format!(
+        "- The listener needs `per_connection_buffer_limit_bytes: {}`, for the bodies, and as much where",
+        parts.limit
+    );
     let mut lines = match parts.options.form {
         Form::Bootstrap => vec![
             "A configuration of Envoy, 1.35 or newer, with the filter openwhisk, printed by `openwhisk-envoy`.",
@@ -56,9 +63,11 @@ pub fn header(parts: &Parts<'_>) -> String {
         Form::Fragment => vec![
             "Parts for a configuration of Envoy, 1.35 or newer, printed by `openwhisk-envoy`.",
             "- stats_config: to the top, for the labels of the filter's metrics.",
-            "- http_filters: into the HTTP connection manager, before envoy.filters.http.router.",
+            "- http_filters: in this order into the HTTP connection manager, before envoy.filters.http.router.",
             "- clusters: into static_resources. The one without a host is for the routes of the filter.",
             &limit,
+            "  its manager has an `initial_stream_window_size` of HTTP/2. A `request_timeout` and a `stream_idle_timeout`",
+            "  must be longer than the longest `timeout`.",
         ],
     };
     match (parts.options.form, parts.is_every) {
@@ -112,8 +121,11 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
         .with("address", address(parts.options.listen).about("Change: where clients connect."))
         .with("per_connection_buffer_limit_bytes", limit(parts))
         .with("filter_chains", vec![Map::new().with("filters", vec![manager(parts)]).into()]);
+    let unlimited = Node::from(true).about("The limit of connections below is not for operators.");
+    let admin = Map::new().with("address", address(parts.options.admin)).with("ignore_global_conn_limit", unlimited);
     Map::new()
-        .with("admin", Map::new().with("address", address(parts.options.admin)))
+        .with("admin", admin)
+        .with("overload_manager", edge::overload_manager())
         .with("stats_config", stats_config())
         .with_some("layered_runtime", layered_runtime(parts))
         .with("static_resources", Map::new().with("listeners", vec![listener.into()]).with("clusters", clusters(parts)))
@@ -164,7 +176,10 @@ fn manager(parts: &Parts<'_>) -> Node {
         "envoy.filters.network.http_connection_manager",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         |manager| {
-            as_nginx(parts, manager.with("stat_prefix", "gateway").with("access_log", vec![log]))
+            let manager = manager.with("stat_prefix", "gateway").with("access_log", vec![log]);
+            let manager = edge::clients(manager, parts.limit, parts.deadline);
+            let manager = if parts.keys.is_some() { as_nginx(manager) } else { edge::paths(manager) };
+            manager
                 .with("route_config", route_config(parts))
                 .with("http_filters", filters(parts).chain([router]).collect::<Vec<_>>())
         },
@@ -187,7 +202,7 @@ pub fn any(message: &str) -> Map {
     Map::new().with("@type", format!("type.googleapis.com/{message}"))
 }
 
-/// The filter, and what stands behind it.
+/// The filter, and what stands right before and behind it.
 fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
     let buffer = any("envoy.extensions.filters.http.buffer.v3.Buffer").with("max_request_bytes", parts.limit);
     let buffer = Node::from(Map::new().with("name", BUFFER).with("disabled", true).with("typed_config", buffer)).about(
@@ -195,7 +210,8 @@ fn filters(parts: &Parts<'_>) -> impl Iterator<Item = Node> {
          filter is done with it. Without it the head would go on to the route at once. It is switched on for the routes of\n\
          the filter only: all others still stream.",
     );
-    [Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
+    let selection = (!parts.is_every).then(selection::filter);
+    [selection, Some(filter(parts)), parts.has_buffer_filter.then_some(buffer)].into_iter().flatten()
 }
 
 /// What switches the buffer filter on for a route.
@@ -264,7 +280,7 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
     let connections = match cluster.idle_timeout {
         Some(idle) => Map::new().with(
             "idle_timeout",
-            Node::from(seconds(idle)).about("Change: `keepalive_timeout`, how long an idle connection is kept."),
+            Node::from(idle).about("Change: `keepalive_timeout`, how long an idle connection is kept."),
         ),
         None => Map::new().with(
             "max_requests_per_connection",
@@ -288,7 +304,7 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
         .with("name", cluster.name.as_str())
         .with("type", Node::from(resolved).about("STATIC for an address, STRICT_DNS for a name."))
         .with_some("dns_lookup_family", family)
-        .with("connect_timeout", seconds(cluster.connect_timeout))
+        .with("connect_timeout", cluster.connect_timeout)
         .with(
             "circuit_breakers",
             Node::from(Map::new().with("thresholds", vec![thresholds.into()])).about(
@@ -336,24 +352,4 @@ fn tls(cluster: &Cluster, options: &Options) -> Option<Node> {
     Some(typed("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", |tls| {
         tls.with_some("sni", server).with("common_tls_context", common)
     }))
-}
-
-/// A duration as Envoy reads it.
-fn seconds(duration: Duration) -> String {
-    match duration.subsec_millis() {
-        0 => format!("{}s", duration.as_secs()),
-        millis => format!("{}.{millis:03}s", duration.as_secs()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_in_seconds() {
-        for (millis, expected) in [(1, "0.001s"), (250, "0.250s"), (1000, "1s"), (2500, "2.500s"), (60_000, "60s")] {
-            assert_eq!(seconds(Duration::from_millis(millis)), expected);
-        }
-    }
 }

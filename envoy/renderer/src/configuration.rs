@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use openwhisk_filter::config::Config;
 use openwhisk_filter::mistake::ConfigError;
 use openwhisk_filter::settings::{RequestBody, Settings};
 use serde_json::Value;
+
+use crate::environment::Reference;
 
 /// Stands for every key in the environment, which does not matter here.
 const STAND_IN: &str = "user:key";
@@ -52,6 +55,11 @@ impl Configuration {
         self.sites().iter().any(|site| site.settings.request_body() == RequestBody::BufferFilter)
     }
 
+    /// How long the longest call may take.
+    pub fn deadline(&self) -> Duration {
+        self.sites().iter().map(|site| site.settings.deadline()).max().unwrap_or_default()
+    }
+
     /// All that it serves.
     pub fn sites(&self) -> Vec<Site<'_>> {
         match &self.config {
@@ -77,20 +85,30 @@ impl Configuration {
 
     /// Where a key stands in the text itself.
     pub fn literal_tokens(&self) -> Vec<String> {
+        self.tokens().filter(|(_, token)| variable(token).is_none()).map(|(place, _)| place).collect()
+    }
+
+    /// Where the text names environment variables.
+    pub fn references(&self) -> Vec<Reference> {
+        let reference = |(place, token)| Some(Reference { place, name: variable(token)?.to_owned() });
+        self.tokens().filter_map(reference).collect()
+    }
+
+    /// What the text gives for keys, with its places.
+    fn tokens(&self) -> impl Iterator<Item = (String, &str)> {
         let routes = self.text.get("routes").and_then(Value::as_object);
         let routes = routes.into_iter().flatten().map(|(name, route)| (format!("routes[{name:?}]."), route));
         let levels = [(String::new(), &self.text)].into_iter().chain(routes);
-        let has_literal = |level: &Value| {
-            level.get("service_token").and_then(Value::as_str).is_some_and(|token| !is_reference(token))
-        };
-        levels.filter(|(_, level)| has_literal(level)).map(|(place, _)| format!("{place}service_token")).collect()
+        levels
+            .filter_map(|(place, level)| Some((format!("{place}service_token"), level.get("service_token")?.as_str()?)))
     }
 }
 
-/// Whether an accepted token is in the environment.
-fn is_reference(token: &str) -> bool {
+/// The environment variable that an accepted token names.
+fn variable(token: &str) -> Option<&str> {
     const ENVIRONMENT: &str = "$ENV://";
-    token.get(..ENVIRONMENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(ENVIRONMENT))
+    let (start, name) = token.split_at_checked(ENVIRONMENT.len())?;
+    start.eq_ignore_ascii_case(ENVIRONMENT).then_some(name)
 }
 
 #[cfg(test)]
@@ -110,6 +128,9 @@ mod tests {
         );
         assert_eq!(configuration.environment.iter().collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(configuration.literal_tokens(), ["routes[\"x\"].service_token"]);
+        let references = configuration.references();
+        let references: Vec<_> = references.iter().map(|found| (found.place.as_str(), found.name.as_str())).collect();
+        assert_eq!(references, [("service_token", "A"), ("routes[\"y\"].service_token", "B")]);
         assert_eq!(read(r#""service_token": "$:key""#).literal_tokens(), ["service_token"]);
     }
 

@@ -69,6 +69,10 @@ struct Arguments {
     /// Write the keys that stand in files of APISIX to a new file, a line NAME=user:key for each variable
     #[arg(long, value_name = "FILE")]
     keys: Option<String>,
+
+    /// Let the configuration read an environment variable whose name does not begin with `OPENWHISK_`; may be repeated
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
 }
 
 /// A router by its name on APISIX.
@@ -103,7 +107,7 @@ fn main() -> ExitCode {
 
 /// Prints, or gives the lines of an error.
 fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments { configs, fragment, ca, listen, admin, wasm, http2, route_prefix, without, router, keys } =
+    let Arguments { configs, fragment, ca, listen, admin, wasm, http2, route_prefix, without, router, keys, env } =
         arguments;
     let read = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let texts = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -111,7 +115,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let form = if fragment { Form::Fragment } else { Form::Bootstrap };
     let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
     let router = router.map(|NamedRouter(router)| router);
-    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix, router, without };
+    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix, router, without, env };
     let mut rendered = render_all(&inputs, &options).map_err(|error| error.to_string())?;
     // Only this system's file, if it has none where most have it: where Envoy runs is not known here.
     let elsewhere = OTHER_CAS.iter().find(|path| Path::new(path).is_file());

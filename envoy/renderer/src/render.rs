@@ -10,6 +10,7 @@ use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
 use crate::bootstrap::{self, Parts};
 use crate::cluster::{Cluster, Security, SharedName, clusters};
 use crate::configuration::Configuration;
+use crate::environment::{self, NotAllowed};
 use crate::found::NotFound;
 use crate::json::pretty;
 use crate::limit::limit;
@@ -63,6 +64,8 @@ pub struct Options {
     pub router: Option<Router>,
     /// What is not translated although a text of `APISIX` has it, by the names that errors give.
     pub without: Vec<String>,
+    /// The environment variables that the configuration may read, besides those that are for the filter by their names.
+    pub env: Vec<String>,
 }
 
 impl Default for Options {
@@ -77,6 +80,7 @@ impl Default for Options {
             route_prefix: None,
             router: None,
             without: Vec::new(),
+            env: Vec::new(),
         }
     }
 }
@@ -105,6 +109,8 @@ pub enum Error {
     NotFound(NotFound),
     /// The text of `APISIX` holds what is not translated.
     Refusal(Refusal),
+    /// The configuration reads environment variables that nobody allowed.
+    NotAllowed(NotAllowed),
     /// Two addresses have the same name.
     SharedName(SharedName),
     /// The serializer refuses the document, with its reason.
@@ -185,9 +191,11 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         Some(source) => source,
         None => Source::of_filter(inputs.first().map_or(&[][..], |input| input.text), paths.as_ref())?,
     };
+    environment::check(&source.configuration, &options.env).map_err(Error::NotAllowed)?;
     let (limit, too_large) = limit(&source.configuration);
     let security = |wanted| source.clusters.iter().any(|cluster| cluster.security == wanted);
     let tokens = source.configuration.literal_tokens();
+    let unused = environment::unused(&source.configuration, &options.env);
     let is_every = !source.configuration.has_routes();
     let is_of_apisix = source.apisix.is_some();
     let routes = || source.virtual_hosts.iter().flat_map(|host| &host.routes);
@@ -228,6 +236,8 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
             .then(|| "no request comes to the filter: other routes take them all".to_owned()),
         (!is_of_apisix && (options.router.is_some() || !options.without.is_empty()))
             .then(|| "`--router` and `--without` have no effect: the configuration is not of apisix".to_owned()),
+        (!unused.is_empty())
+            .then(|| format!("`--env` has no effect for `{}`: the configuration does not read it", unused.join("` and `"))),
     ];
 
     let parts = Parts {
@@ -239,6 +249,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         keys: source.apisix.as_ref().map(|(_, keys)| keys.as_slice()),
         is_every,
         limit,
+        deadline: source.configuration.deadline(),
         options,
     };
     let document = match options.form {
@@ -258,6 +269,7 @@ impl fmt::Display for Error {
             Self::Config(error) => error.fmt(f),
             Self::NotFound(error) => error.fmt(f),
             Self::Refusal(error) => error.fmt(f),
+            Self::NotAllowed(error) => error.fmt(f),
             Self::SharedName(error) => error.fmt(f),
             Self::Yaml(reason) => write!(f, "the configuration cannot be written: {reason}"),
         }

@@ -4,14 +4,11 @@ use crate::bootstrap::{BUFFER, FILTER, NOWHERE, Parts, any, buffer_per_route};
 use crate::route::{Field, Matched, Paths, Route, VirtualHost};
 use crate::yaml::{Map, Node};
 
-/// Lets the HTTP connection manager look at paths as nginx does, if the routes come from `APISIX`.
+/// Lets the HTTP connection manager look at paths as nginx does, for routes that come from `APISIX`.
 ///
 /// Source: nginx `src/http/ngx_http_parse.c`, `ngx_http_parse_complex_uri`, with `merge_slashes` on; apache/apisix looks
 /// at `$uri`.
-pub fn as_nginx(parts: &Parts<'_>, manager: Map) -> Map {
-    if parts.keys.is_none() {
-        return manager;
-    }
+pub fn as_nginx(manager: Map) -> Map {
     let normalize = Node::from(true)
         .about("As apisix does before it looks at routes: otherwise `//a` or `/%61` would be another route.");
     manager

@@ -1,6 +1,8 @@
 //! A document with comments, and how it is written. Scalars and lists in one line are written by `serde_saphyr`, which
 //! knows what needs quotes; the structure is written here, because there a comment cannot stand before a key.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_saphyr::{FlowMap, FlowSeq, ser_options};
 
@@ -100,6 +102,16 @@ impl From<bool> for Node {
     }
 }
 
+/// As Envoy reads it.
+impl From<Duration> for Node {
+    fn from(duration: Duration) -> Self {
+        Self::Text(match duration.subsec_millis() {
+            0 => format!("{}s", duration.as_secs()),
+            millis => format!("{}.{millis:03}s", duration.as_secs()),
+        })
+    }
+}
+
 impl Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -185,6 +197,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn durations_are_in_seconds() {
+        for (millis, expected) in [(1, "0.001s"), (250, "0.250s"), (1000, "1s"), (2500, "2.500s"), (60_000, "60s")] {
+            assert_eq!(json!(Node::from(Duration::from_millis(millis))), json!(expected));
+        }
+    }
 
     #[test]
     fn what_is_written_reads_as_what_was_meant() {

@@ -6,7 +6,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const GOOD: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://NOT_SET", "namespace": "n", "action": "a"}"#;
+const GOOD: &str =
+    r#"{"api_host": "http://ow", "service_token": "$ENV://OPENWHISK_NOT_SET", "namespace": "n", "action": "a"}"#;
+
+/// The same with a variable that is not for the filter.
+const FOREIGN: &str =
+    r#"{"api_host": "http://ow", "service_token": "$ENV://AWS_KEY", "namespace": "n", "action": "a"}"#;
+
+/// Two of them.
+const FOREIGN_TWICE: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://AWS_KEY", "namespace": "n", "action": "a",
+    "routes": {"x": {}, "y": {"service_token": "$ENV://OTHER_KEY"}}}"#;
 
 const APISIX: &str = r#"{"uri": "/x", "remote_addrs": ["10.0.0.0/8"], "plugins": {"cors": {}, "key-auth": {},
     "openwhisk": {"api_host": "http://ow", "service_token": "alice:wonderland", "namespace": "n", "action": "a"}}}"#;
@@ -15,7 +24,7 @@ const APISIX: &str = r#"{"uri": "/x", "remote_addrs": ["10.0.0.0/8"], "plugins":
 fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_openwhisk-envoy"))
         .args(arguments)
-        .env_remove("NOT_SET")
+        .env_remove("OPENWHISK_NOT_SET")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -32,16 +41,17 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn a_configuration_comes_from_a_file_or_the_input() {
-    for (arguments, expected) in [
-        (&["-"][..], "static_resources:"),
-        (&[], "static_resources:"),
-        (&["--fragment"], "\nhttp_filters:"),
-        (&["--listen", "[::1]:80", "-"], "{address: \"::1\", port_value: 80}"),
-        (&["--admin", "127.0.0.1:0"], "{address: \"127.0.0.1\", port_value: 0}"),
-        (&["--wasm", "/x.wasm"], "filename: /x.wasm"),
-        (&["--route-prefix", "/x"], "{path_separated_prefix: /x}"),
+    for (arguments, input, expected) in [
+        (&["-"][..], GOOD, "static_resources:"),
+        (&[], GOOD, "static_resources:"),
+        (&["--fragment"], GOOD, "\nhttp_filters:"),
+        (&["--listen", "[::1]:80", "-"], GOOD, "{address: \"::1\", port_value: 80}"),
+        (&["--admin", "127.0.0.1:0"], GOOD, "{address: \"127.0.0.1\", port_value: 0}"),
+        (&["--wasm", "/x.wasm"], GOOD, "filename: /x.wasm"),
+        (&["--route-prefix", "/x"], GOOD, "{path_separated_prefix: /x}"),
+        (&["--env", "OTHER_KEY", "--env", "AWS_KEY"], FOREIGN_TWICE, "host_env_keys: [AWS_KEY, OTHER_KEY]"),
     ] {
-        let output = run(arguments, GOOD);
+        let output = run(arguments, input);
         let (said, warned) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success() && warned.is_empty(), "{arguments:?}: {warned}");
         assert!(said.contains(expected), "{arguments:?}: {said}");
@@ -75,6 +85,13 @@ fn each_mistake_is_a_line_and_nothing_is_printed() {
         (&["--router", "radix"], GOOD, 2, &["error: invalid value 'radix' for '--router <ROUTER>'"]),
         (&["/nowhere.json"], "", 1, &["error: /nowhere.json: No such file or directory"]),
         (&["--route-prefix", "x"], GOOD, 2, &["error: invalid value 'x' for '--route-prefix <PATH>'"]),
+        (
+            &["--env", "OTHER"],
+            FOREIGN,
+            1,
+            &["error: `service_token` is the environment variable `AWS_KEY`, expected one whose name begins with \
+               `OPENWHISK_`: `--env AWS_KEY` allows it"],
+        ),
         (&["--listen", "x"], GOOD, 2, &["error: invalid value 'x' for '--listen <ADDRESS:PORT>'"]),
     ] {
         let output = run(arguments, input);
@@ -91,7 +108,7 @@ fn each_mistake_is_a_line_and_nothing_is_printed() {
 
 #[test]
 fn warnings_stand_beside_the_output() {
-    let literal = GOOD.replace("$ENV://NOT_SET", "alice:wonderland");
+    let literal = GOOD.replace("$ENV://OPENWHISK_NOT_SET", "alice:wonderland");
     let output = run(&[], &literal);
     assert!(output.status.success() && !output.stdout.is_empty());
     let said = text(&output.stderr);

@@ -28,7 +28,7 @@ fn root() -> PathBuf {
 /// A small configuration with some attributes set, or removed with null.
 fn config(attributes: Value) -> String {
     let mut config =
-        json!({ "api_host": "http://ow", "service_token": "$ENV://TOKEN", "namespace": "n", "action": "a" });
+        json!({ "api_host": "http://ow", "service_token": "$ENV://OPENWHISK_TOKEN", "namespace": "n", "action": "a" });
     let fields: serde_json::Map<String, Value> = serde_json::from_value(attributes).expect("an object");
     fields.into_iter().for_each(|(name, value)| config[name] = value);
     config.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
@@ -114,7 +114,7 @@ fn certificates_are_verified_unless_somebody_says_no() {
 fn routes_become_a_route_table_and_clusters() {
     let routes = json!({
         "plain": {}, "api": { "parameters": "http", "path_prefix": "/v1/orders" },
-        "far": { "api_host": "https://far.example", "service_token": "$ENV://FAR" },
+        "far": { "api_host": "https://far.example", "service_token": "$ENV://OPENWHISK_FAR" },
     });
     let document = document(json!({ "routes": routes }));
     let rows = document.pointer(&format!("{MANAGER}/route_config/virtual_hosts/0/routes")).expect("routes");
@@ -131,17 +131,17 @@ fn routes_become_a_route_table_and_clusters() {
     let names: Vec<_> = clusters.iter().map(|cluster| &cluster["name"]).collect();
     assert_eq!(names, ["far.example:443", "ow:80", "nowhere@openwhisk"]);
     let variables =
-        format!("{MANAGER}/http_filters/0/typed_config/config/vm_config/environment_variables/host_env_keys");
-    assert_eq!(document.pointer(&variables), Some(&json!(["FAR", "TOKEN"])));
+        format!("{MANAGER}/http_filters/1/typed_config/config/vm_config/environment_variables/host_env_keys");
+    assert_eq!(document.pointer(&variables), Some(&json!(["OPENWHISK_FAR", "OPENWHISK_TOKEN"])));
 }
 
 #[test]
 fn the_filter_gets_its_configuration_unchanged() {
-    let text = r#"{ "service_token":"$ENV://TOKEN","timeout":60000.0,"api_host" : "http://ow",
+    let text = r#"{ "service_token":"$ENV://OPENWHISK_TOKEN","timeout":60000.0,"api_host" : "http://ow",
                     "action":"a","namespace":"n" }"#;
     let yaml = rendered(text, &Options::default()).yaml;
     let value = at(&read(&yaml), [MANAGER, "/http_filters/0/typed_config/config/configuration/value"]);
-    let expected = "{\n  \"service_token\": \"$ENV://TOKEN\",\n  \"timeout\": 60000.0,\n  \"api_host\": \"http://ow\",\n  \
+    let expected = "{\n  \"service_token\": \"$ENV://OPENWHISK_TOKEN\",\n  \"timeout\": 60000.0,\n  \"api_host\": \"http://ow\",\n  \
                     \"action\": \"a\",\n  \"namespace\": \"n\"\n}\n";
     assert_eq!(value, json!(expected));
     assert!(!yaml.contains("user:key\""), "{yaml}");
@@ -178,10 +178,13 @@ fn a_fragment_is_a_part_of_the_bootstrap() {
         let fragment = Options { form: Form::Fragment, ..Options::default() };
         let fragment = rendered(&config(attributes.clone()), &fragment).yaml;
         let (part, whole) = (read(&fragment), document(attributes));
-        assert_eq!(part["http_filters"][0], at(&whole, [MANAGER, "/http_filters/0"]));
+        let filters = part["http_filters"].as_array().expect("filters");
+        let all = at(&whole, [MANAGER, "/http_filters"]);
+        assert_eq!(Some(filters.as_slice()), all.as_array().and_then(|all| all.get(..all.len() - 1)));
         assert_eq!(part["clusters"], whole["static_resources"]["clusters"]);
         assert_eq!(part["stats_config"], whole["stats_config"]);
         let limit = at(&whole, ["/static_resources/listeners/0", "/per_connection_buffer_limit_bytes"]);
+        assert!(fragment.contains("`initial_stream_window_size`"), "{fragment}");
         assert!(fragment.contains(&format!("`per_connection_buffer_limit_bytes: {limit}`")), "{fragment}");
         assert!(fragment.lines().take_while(|line| !line.is_empty()).all(|line| line.starts_with('#')), "{fragment}");
     }
@@ -193,9 +196,11 @@ fn what_the_operator_should_know_is_one_sentence() {
     let unverified = json!({ "api_host": "https://ow", "ssl_verify": false });
     let ca = Options { ca: Some("/ca.pem".to_owned()), ..Options::default() };
     let prefix = Options { route_prefix: Some("/x".parse().expect("a prefix")), ..Options::default() };
+    let env = Options { env: vec!["A".to_owned(), "OPENWHISK_TOKEN".to_owned()], ..Options::default() };
     let plain = Options::default();
     let cases = [
         (config(json!({})), &plain, None),
+        (config(json!({})), &env, Some("`--env` has no effect for `A`: the configuration does not read it")),
         (config(json!({ "ssl_verify": false })), &plain, None),
         (config(https.clone()), &ca, None),
         (config(unverified.clone()), &plain, Some("`ssl_verify` is false")),
@@ -286,7 +291,7 @@ fn own() -> Vec<(String, String)> {
             "routes of all kinds",
             json!({ "parameters": "http", "routes": {
                 "near": { "path_prefix": "/near" }, "same": { "path_prefix": "/near" },
-                "far": { "api_host": "https://far", "service_token": "$ENV://TOKEN", "path_prefix": "/" },
+                "far": { "api_host": "https://far", "service_token": "$ENV://OPENWHISK_TOKEN", "path_prefix": "/" },
             } }),
         ),
     ];
@@ -311,7 +316,10 @@ fn envoy_takes_every_output() {
     let mut documents = Vec::new();
     for (about, text) in accepted.chain(own()) {
         let yaml = rendered(&text, &options).yaml;
-        let value = at(&read(&yaml), [MANAGER, "/http_filters/0/typed_config/config/configuration/value"]);
+        let filters = at(&read(&yaml), [MANAGER, "/http_filters"]);
+        let filter = filters.as_array().into_iter().flatten().find(|filter| filter["name"] == "openwhisk");
+        let value =
+            filter.and_then(|filter| filter.pointer("/typed_config/config/configuration/value")).expect("a value");
         let value: Value = serde_json::from_str(value.as_str().expect("a string")).expect("JSON");
         assert_eq!(value, serde_json::from_str::<Value>(&text).expect("JSON"), "{about}");
         documents.push((about, yaml));
@@ -328,7 +336,7 @@ fn envoy_takes_every_output() {
         let output = Command::new(&envoy)
             .args(["--mode", "validate", "--log-level", "error", "--use-dynamic-base-id", "--config-path"])
             .arg(&file)
-            .env("TOKEN", TOKEN)
+            .env("OPENWHISK_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .output()
             .expect("envoy runs");

@@ -29,7 +29,7 @@ fn added_by(driver: Driver) -> Added {
     match driver {
         Driver::Native | Driver::AbiEnvoy | Driver::AbiApisix => Added { requests: &[], calls: &[], replies: &[] },
         Driver::Envoy | Driver::EnvoyHttp2 | Driver::OpenWhisk => Added {
-            requests: &["x-forwarded-proto"],
+            requests: &["x-forwarded-proto", "x-forwarded-for", "x-envoy-external-address"],
             calls: &["x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "content-length"],
             replies: &["date", "server", "content-length", "connection"],
         },
@@ -373,11 +373,11 @@ mod tests {
             .into(),
         }
         };
-        let http = r#","x-forwarded-proto":"http""#;
+        let http = r#","x-envoy-external-address":"127.0.0.1","x-forwarded-for":"10.0.0.1","x-forwarded-proto":"http""#;
         for (listed, driver, proto, fits) in [
             (json!({}), Driver::Envoy, http, true),
             (json!({}), Driver::Envoy, "", true),
-            (json!({}), Driver::Envoy, r#","x-forwarded-for":"10.0.0.1""#, false),
+            (json!({}), Driver::Envoy, r#","x-real-ip":"10.0.0.1""#, false),
             (json!({}), Driver::Native, http, false),
             (json!({"x-forwarded-proto": "http"}), Driver::Envoy, http, true),
             (json!({"x-forwarded-proto": "https"}), Driver::Envoy, http, false),

@@ -71,6 +71,8 @@ pub fn bootstrap(upstream: u16, nobody: u16) -> Result<Value, String> {
     let manager = at(listener, "/filter_chains/0/filters/0/typed_config");
     // The log of accesses goes to the output of Envoy, which nobody reads here.
     manager["access_log"] = json!([]);
+    // For a client on this machine it would be an address that only this machine has.
+    manager["skip_xff_append"] = json!(true);
     let routes = at(manager, "/route_config/virtual_hosts/0/routes");
     let reference = routes[0].clone();
     let attributes = attributes();

@@ -119,6 +119,7 @@ fn whole(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
         headers.insert(name.to_owned(), value.into());
     }
     headers.insert("x-forwarded-proto".to_owned(), "http".into());
+    headers.insert("x-envoy-external-address".to_owned(), "127.0.0.1".into());
     if !matches!(method, "GET" | "HEAD" | "DELETE") {
         let (content_type, body, fields) = body(random, ticket);
         parameters.extend(fields);

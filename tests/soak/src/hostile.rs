@@ -80,7 +80,7 @@ fn strange_headers(random: &mut Random, ticket: &Ticket) -> (Request, Expected) 
         .header("te", "trailers");
     let headers = json!({
         "host": "gateway.example", "x-request-id": ticket.to_string(), "x-soak": ticket.to_string(), "cookie": "a=1",
-        "x-forwarded-proto": "http", "x-odd": String::from_utf8_lossy(&odd),
+        "x-forwarded-proto": "http", "x-envoy-external-address": "127.0.0.1", "x-odd": String::from_utf8_lossy(&odd),
     });
     let parameters =
         json!({ "__ow_method": "get", "__ow_path": "/credentials", "__ow_query": "", "__ow_headers": headers });
@@ -109,7 +109,7 @@ fn long_query(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
     let query = format!("a={value}&{}", "b=%&".repeat(500));
     let headers = json!({
         "host": "gateway.example", "x-request-id": ticket.to_string(), "x-soak": ticket.to_string(),
-        "x-forwarded-proto": "http",
+        "x-forwarded-proto": "http", "x-envoy-external-address": "127.0.0.1",
     });
     let parameters = json!({
         "a": value, "b": "%", "__ow_method": "get", "__ow_path": "", "__ow_query": query, "__ow_headers": headers,

@@ -92,7 +92,9 @@ fn keys_become_names_of_variables() {
         route
     };
     let text = json!({ "routes": [named("pay", "a:w0nderland1"), named("ship", "b:w0nderland2"), named("copy", "a:w0nderland1"), named("env", "$ENV://MINE")] });
-    let result = rendered(&text, &Options::default());
+    let said = refused(&text, &Options::default());
+    assert!(said[0].starts_with("`routes[\"env\"].service_token` is the environment variable `MINE`"), "{said:?}");
+    let result = rendered(&text, &Options { env: vec!["MINE".to_owned()], ..Options::default() });
     let routes = &configuration(&result)["routes"];
     let token = |route: &str| routes[route]["service_token"].as_str().expect("a text").to_owned();
     assert_eq!(token("pay"), "$ENV://OPENWHISK_TOKEN_PAY");

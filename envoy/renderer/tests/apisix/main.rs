@@ -76,8 +76,10 @@ fn at(rendered: &Rendered, path: &str) -> Value {
 
 /// The configuration of the filter.
 fn configuration(rendered: &Rendered) -> Value {
-    let text = at(rendered, &format!("{MANAGER}/http_filters/0/typed_config/config/configuration/value"));
-    serde_json::from_str(text.as_str().expect("a text")).expect("JSON")
+    let filters = at(rendered, &format!("{MANAGER}/http_filters"));
+    let filter = filters.as_array().into_iter().flatten().find(|filter| filter["name"] == "openwhisk");
+    let text = filter.and_then(|filter| filter.pointer("/typed_config/config/configuration/value")?.as_str());
+    serde_json::from_str(text.expect("a text")).expect("JSON")
 }
 
 /// The routes of each virtual host that are not the rest: `domain: name match, …`.

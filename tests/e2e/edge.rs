@@ -1,0 +1,123 @@
+//! What a listener that `openwhisk-envoy` prints does with clients whom nobody knows.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openwhisk_envoy::Protocol;
+use serde_json::{Value, json};
+
+use crate::bootstrap::{at, rendered};
+use crate::client::{self, PATIENCE, Session, ask, get, request};
+use crate::composition::{READY, Setup};
+use crate::envoy::Envoy;
+use crate::stage::Plan;
+
+/// Where the largest number of clients is.
+const LIMIT: &str = "/overload_manager/resource_monitors/0/typed_config/max_active_downstream_connections";
+
+/// Adds the tests.
+pub fn add(plan: &mut Plan) {
+    plan.test_alone("edge::envoy_has_nothing_to_warn_of_at_start", warnings);
+    plan.test_alone("edge::connections_have_a_limit_but_those_of_operators", connections);
+    plan.test_alone("edge::a_client_cannot_say_who_it_is", who);
+    plan.test_alone("edge::the_id_of_a_request_is_the_clients", ids);
+    plan.test_alone("edge::a_connection_opens_100_requests_at_a_time", streams);
+}
+
+fn warnings() {
+    let warnings = |configuration: &Value| -> Vec<String> {
+        let envoy = Envoy::start(configuration).unwrap_or_else(|error| panic!("{error}"));
+        envoy.log().lines().filter(|line| line.contains("[warning]")).map(str::to_owned).collect()
+    };
+    for attributes in [json!({}), json!({ "routes": { "a": {} }, "request_body": "buffer_filter" })] {
+        let mut configuration = rendered(Protocol::Http1, &attributes, None);
+        assert_eq!(warnings(&configuration), Vec::<String>::new(), "{attributes}");
+        // Envoy does warn.
+        configuration.as_object_mut().expect("an object").remove("overload_manager");
+        let [warning] = &warnings(&configuration)[..] else { panic!("expected a warning") };
+        assert!(
+            warning.contains("no configured limit to the number of allowed active downstream connections"),
+            "{warning}"
+        );
+    }
+}
+
+fn connections() {
+    let setup = Setup::new(|configuration| *at(configuration, LIMIT) = json!(2));
+    let mut clients = [0, 1].map(|_| Session::connect(setup.port).expect("something listens"));
+    for client in &mut clients {
+        assert_eq!(client.post("/hello", b"").expect("a reply").body, READY.as_bytes());
+    }
+    let third = Session::connect(setup.port).and_then(|mut third| third.post("/hello", b""));
+    assert!(third.is_err(), "a third client is served: {third:?}");
+    assert_eq!(get(setup.envoy.admin(), "/ready").status, 200);
+    drop(clients);
+    let started = Instant::now();
+    while client::try_get(setup.port, "/hello").is_err() {
+        assert!(started.elapsed() < PATIENCE, "nobody is served after two clients have left");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The headers with which the action was called for a request with these.
+fn received(setup: &Setup, headers: &[(&str, &str)]) -> Value {
+    assert_eq!(ask(setup.port, &request("GET", "/hello", headers, b"")).status, 200);
+    let call = setup.calls().pop().expect("a call");
+    let mut parameters: Value = serde_json::from_slice(&call.body).expect("JSON");
+    parameters["__ow_headers"].take()
+}
+
+fn who() {
+    let setup = Setup::new(|_| {});
+    let headers = received(
+        &setup,
+        &[
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-proto", "https"),
+            ("x-envoy-external-address", "192.0.2.7"),
+            ("x-envoy-internal", "true"),
+            ("x_envoy_internal", "true"),
+        ],
+    );
+    assert_eq!(headers["x-envoy-external-address"], "127.0.0.1", "{headers}");
+    assert_eq!(headers["x-forwarded-proto"], "http", "{headers}");
+    // The client's own is there, and behind it what Envoy knows.
+    let forwarded = headers["x-forwarded-for"].as_str().expect("a string");
+    assert!(forwarded.starts_with("192.0.2.7,") && !forwarded.ends_with("192.0.2.7"), "{headers}");
+    assert_eq!((&headers["x-envoy-internal"], &headers["x_envoy_internal"]), (&Value::Null, &Value::Null), "{headers}");
+}
+
+fn ids() {
+    let setup = Setup::new(|_| {});
+    for id in [
+        "1",
+        "a string of 36 characters, no UUID..",
+        "0193712f-7c3a-7b21-9c5e-2f4d8e6a1b3c",
+        "0193712f-7c3a-4b21-9c5e-2f4d8e6a1b3c",
+        "0193712f-7c3a-9b21-9c5e-2f4d8e6a1b3c",
+    ] {
+        let headers = received(&setup, &[("x-request-id", id)]);
+        assert_eq!(headers["x-request-id"], id);
+        let calls = setup.calls();
+        let sent = calls.last().expect("a call").headers.iter().find(|(name, _)| name == "x-request-id");
+        assert_eq!(sent.map(|(_, value)| value.as_slice()), Some(id.as_bytes()), "{id}");
+    }
+    // Where the client sends none, Envoy makes one.
+    let headers = received(&setup, &[]);
+    assert_eq!(headers["x-request-id"].as_str().map(str::len), Some(36), "{headers}");
+}
+
+fn streams() {
+    let setup = Setup::new(|_| {});
+    let mut stream = client::connect(setup.port);
+    // The preface, and settings without any. Source: RFC 9113, 3.4, 4.1 and 6.5.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("sent");
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).expect("a frame");
+    assert_eq!(head[3], 4, "Envoy's first frame has its settings");
+    let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    stream.read_exact(&mut settings).expect("settings");
+    let value = |name: u8| settings.chunks(6).find(|setting| setting[..2] == [0, name]).map(|setting| &setting[2..]);
+    assert_eq!(value(3), Some(&100_u32.to_be_bytes()[..]), "{settings:?}");
+}
