@@ -102,6 +102,7 @@ fn the_parts_of_the_manifest_of_istio_fit_together() {
     let configuration = &plugin["pluginConfig"];
     let (api_host, variable, limit) = accepted(configuration);
     assert_eq!(configuration["request_body"], "buffer_filter");
+    assert!(configuration["max_concurrency"].is_u64(), "{configuration}");
     assert_eq!(plugin["failStrategy"], "FAIL_RELOAD");
     assert_eq!(plugin["url"], format!("oci://{IMAGE}"));
     assert_eq!(the_only(&plugin["vmConfig"]["env"]), &json!({"name": variable, "valueFrom": "HOST"}));
@@ -245,6 +246,13 @@ fn the_parts_of_the_manifest_of_envoy_gateway_fit_together() {
     assert_eq!(configuration["request_body"], "buffer_filter");
     assert_eq!(wasm["code"], json!({"type": "Image", "image": {"url": IMAGE}}));
     assert_eq!(the_only(&wasm["env"]["hostKeys"]), &json!(variable));
+
+    // No action takes all calls of the cluster.
+    let limit_of_calls = configuration["max_concurrency"].as_u64().expect("a limit");
+    let breaker = &manifest.the("BackendTrafficPolicy")["spec"]["circuitBreaker"];
+    for name in ["maxConnections", "maxPendingRequests", "maxParallelRequests"] {
+        assert!(breaker[name].as_u64().expect(name) > limit_of_calls, "{name} of {breaker}");
+    }
 
     // The route makes the cluster.
     let route = manifest.the("HTTPRoute");

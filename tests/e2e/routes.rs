@@ -1,6 +1,6 @@
 //! One listener with many routes, each with settings of its own or with none.
 
-use corpus::{Call, Headers, Reply};
+use corpus::{Call, GUEST, Headers, Reply};
 use serde_json::{Map, Value, json};
 
 use crate::bootstrap::{Line, Reference, route, routes, string_value};
@@ -51,7 +51,7 @@ fn listener(plan: &mut Plan) {
             "queued": { "action": "routes-echo", "mode": "async" },
             "quick": { "action": "routes-endless", "timeout": 300 },
             "patient": { "action": "routes-slow", "timeout": 60000 },
-            "elsewhere": { "action": "far", "upstream": OTHER },
+            "elsewhere": { "action": "far", "upstream": OTHER, "service_token": GUEST },
         },
     });
     let listed = ["sold", "bought", "recorded", "queued", "quick", "patient", "elsewhere"];

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::apisix::Key;
-use crate::cluster::{Cluster, Host, Security};
+use crate::cluster::{CALLS, Cluster, Host, Security};
 use crate::edge;
 use crate::render::{CA, Form, Options, Protocol};
 use crate::route::VirtualHost;
@@ -224,7 +224,8 @@ fn filter(parts: &Parts<'_>) -> Node {
     let configuration = any("google.protobuf.StringValue").with(
         "value",
         Node::Lines(parts.configuration.clone())
-            .about("Change: what the filter does. Each `upstream` is the name of a cluster below."),
+            .about("Change: what the filter does. Each `upstream` is the name of a cluster below. `max_concurrency`, times the\n\
+                    routes and the workers of Envoy, should be less than the calls which that allows."),
     );
     let environment = Map::new().with("host_env_keys", Node::Words(parts.environment.clone()));
     let code = Node::from(parts.options.wasm.as_str()).about("Change: where the filter lies.");
@@ -268,9 +269,9 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
         Host::Name(_) => ("STRICT_DNS", Some("V4_PREFERRED")),
     };
     let thresholds = Map::new()
-        .with("max_connections", 4096)
-        .with("max_pending_requests", 4096)
-        .with("max_requests", 4096)
+        .with("max_connections", CALLS)
+        .with("max_pending_requests", CALLS)
+        .with("max_requests", CALLS)
         .with("max_retries", 1024);
     let endpoint =
         Node::from(Map::new().with("socket_address", socket_address(host.to_string(), cluster.address.port)));

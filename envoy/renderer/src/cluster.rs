@@ -10,6 +10,9 @@ use openwhisk_filter::settings::Settings;
 
 use crate::configuration::Site;
 
+/// How many calls a cluster may have open at a time.
+pub const CALLS: u64 = 4096;
+
 /// The longest a connection may take, unless the call has less time.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 

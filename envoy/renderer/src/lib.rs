@@ -17,6 +17,7 @@ mod environment;
 mod found;
 mod json;
 mod limit;
+mod neighbours;
 mod render;
 mod route;
 mod selection;

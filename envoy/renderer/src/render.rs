@@ -14,6 +14,7 @@ use crate::environment::{self, NotAllowed};
 use crate::found::NotFound;
 use crate::json::pretty;
 use crate::limit::limit;
+use crate::neighbours::unlimited;
 use crate::route::{Paths, Prefix, VirtualHost, hidden, routes};
 use crate::yaml;
 
@@ -216,6 +217,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
             )
         }),
         too_large,
+        unlimited(&source.configuration),
         source.has_pool().then(|| {
             "`keepalive_pool` has no effect on envoy, which keeps as many idle connections as the load needs until \
              `keepalive_timeout`"

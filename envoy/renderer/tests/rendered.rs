@@ -27,8 +27,8 @@ fn root() -> PathBuf {
 
 /// A small configuration with some attributes set, or removed with null.
 fn config(attributes: Value) -> String {
-    let mut config =
-        json!({ "api_host": "http://ow", "service_token": "$ENV://OPENWHISK_TOKEN", "namespace": "n", "action": "a" });
+    let mut config = json!({ "api_host": "http://ow", "service_token": "$ENV://OPENWHISK_TOKEN", "namespace": "n", "action": "a",
+        "max_concurrency": 100 });
     let fields: serde_json::Map<String, Value> = serde_json::from_value(attributes).expect("an object");
     fields.into_iter().for_each(|(name, value)| config[name] = value);
     config.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
@@ -210,6 +210,7 @@ fn what_the_operator_should_know_is_one_sentence() {
             &plain,
             Some("the key itself stands in `routes[\"x\"].service_token`"),
         ),
+        (config(json!({ "max_concurrency": null })), &plain, Some("`max_concurrency` is not set: ")),
         (config(json!({ "max_req_body_size": 67_108_864 })), &plain, Some("`max_req_body_size` is 67108864")),
         (config(json!({})), &ca, Some("`--ca` has no effect")),
         (config(json!({ "routes": {} })), &prefix, Some("`--route-prefix` has no effect")),
