@@ -132,17 +132,22 @@ impl<'a> Attributes<'a> {
         };
         match value_of(json).as_ref().and_then(read) {
             Some(value) => Setting::Given(value),
+            // A text with a colon could be a key in the wrong place.
+            None if text(json).is_some_and(|text| text.contains(':')) => {
+                self.wrong(attribute, "a string with `:`".to_owned(), expected)
+            }
             None => self.wrong(attribute, quoted(json), expected),
         }
     }
 
     /// Reads one attribute that is a text; `read` gives its value or says what was expected. A wrong one becomes a mistake,
-    /// which does not quote a text with the character `secret`.
+    /// which does not quote a text with the character that `secret` gives for
+    /// it.
     pub fn read_quiet<T, E: fmt::Display>(
         &mut self,
         attribute: &str,
         expected: &dyn fmt::Display,
-        secret: char,
+        secret: impl FnOnce(&str) -> Option<char>,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Setting<T> {
         let json = match self.take_given(attribute) {
@@ -152,10 +157,13 @@ impl<'a> Attributes<'a> {
         let Some(text) = text(json) else { return self.wrong(attribute, quoted(json), expected) };
         match read(&text) {
             Ok(value) => Setting::Given(value),
-            Err(expected) if text.contains(secret) => {
-                self.wrong(attribute, format!("a string with `{secret}`"), &expected)
+            Err(expected) => {
+                let found = match secret(&text).filter(|secret| text.contains(*secret)) {
+                    Some(secret) => format!("a string with `{secret}`"),
+                    None => quoted(json),
+                };
+                self.wrong(attribute, found, &expected)
             }
-            Err(expected) => self.wrong(attribute, quoted(json), &expected),
         }
     }
 

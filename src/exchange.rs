@@ -364,7 +364,7 @@ mod tests {
             headers(&upgrade.iter().chain(others).copied().collect::<Vec<_>>())
         };
         let mut bare = exchange();
-        assert_eq!(body(&begin(&mut bare, upgrade(&[]), false)), b"");
+        assert_eq!(body(&begin(&mut bare, upgrade(&[(":method", "GET")]), false)), b"");
         assert_eq!(
             bare.on_request_body(no_clock, 3, false, never),
             Step::Wait,

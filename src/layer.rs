@@ -205,15 +205,27 @@ impl Layer {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What the host calls the place where a key goes, if that is known.
 fn called(upstream: &Setting<Rc<str>>, api_host: &Setting<Rc<ApiHost>>) -> Option<Rc<str>> {
     let by_default = || api_host.clone().given().map(|api_host| api_host.host_and_port());
     upstream.clone().given().or_else(by_default)
 }
 
-/// Reads `api_host`. One with user info (`@`) holds a secret, and is not quoted.
+/// Reads `api_host`. One with user info (`@`) holds a secret, and a text with a colon that is no address could be one:
+/// they are not quoted.
 fn api_host(attributes: &mut Attributes<'_>) -> Setting<Rc<ApiHost>> {
-    attributes.read_quiet("api_host", &InvalidApiHost::NoAddress, '@', |text| ApiHost::parse(text).map(Rc::new))
+    let secret = |text: &str| match text.split_once("://") {
+        Some((_, rest)) if !rest.contains('@') => None,
+        Some(_) => Some('@'),
+        // A host and a port, without a scheme.
+        None if text.split_once(':').is_some_and(|(_, port)| (1..=5).contains(&port.len()) && is_number(port)) => None,
+        None => Some(':'),
+    };
+    attributes.read_quiet("api_host", &InvalidApiHost::NoAddress, secret, |text| ApiHost::parse(text).map(Rc::new))
 }
 
 /// Reads `service_token`, of which no error shows anything.
@@ -234,7 +246,7 @@ fn service_token(
 
 /// Reads a name. A text with a colon could be a key in the wrong place, and is not quoted.
 fn name(attributes: &mut Attributes<'_>, attribute: &str) -> Setting<Name> {
-    attributes.read_quiet(attribute, &InvalidName, ':', Name::parse)
+    attributes.read_quiet(attribute, &InvalidName, |_| Some(':'), Name::parse)
 }
 
 /// Reads `mode` and `result`, which say the same in two ways.
@@ -283,10 +295,15 @@ fn forward_headers(attributes: &mut Attributes<'_>) -> Setting<Vec<&'static str>
 /// Reads `upstream`. A text with `@` could be a URL with a key, and is not quoted.
 fn upstream(attributes: &mut Attributes<'_>) -> Setting<Rc<str>> {
     const EXPECTED: &str = "the name of an upstream in visible ASCII, without `@`";
-    attributes.read_quiet("upstream", &EXPECTED, '@', |text| {
-        let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
-        if is_clean { Ok(text.into()) } else { Err(EXPECTED) }
-    })
+    attributes.read_quiet(
+        "upstream",
+        &EXPECTED,
+        |_| Some('@'),
+        |text| {
+            let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
+            if is_clean { Ok(text.into()) } else { Err(EXPECTED) }
+        },
+    )
 }
 
 fn boolean(attributes: &mut Attributes<'_>, attribute: &str) -> Setting<bool> {

@@ -18,10 +18,10 @@ pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk refuses both with 400 and 405.
 const OF_THE_CONNECTION: &[&str] = &["CONNECT", "TRACE"];
 
-/// Methods of which a request has a body: without one it tells a length of 0.
+/// Methods of which a request has no body unless it says so.
 ///
-/// Source: RFC 9110 section 8.6.
-const WITH_A_BODY: &[&str] = &["POST", "PUT", "PATCH"];
+/// Source: RFC 9110 sections 8.6 and 9.3.
+const WITHOUT_A_BODY: &[&str] = &["GET", "HEAD", "OPTIONS"];
 
 /// The beginning of the content type of gRPC, in lower case.
 const GRPC: &[u8] = b"application/grpc";
@@ -142,8 +142,8 @@ impl Request {
         }
         match self.content_length() {
             Some(length) => Ok(BodyEnd::After(length)),
-            None if WITH_A_BODY.iter().any(|method| self.method() == method.as_bytes()) => Err(Error::LengthRequired),
-            None => Ok(BodyEnd::After(0)),
+            None if WITHOUT_A_BODY.iter().any(|method| self.method() == method.as_bytes()) => Ok(BodyEnd::After(0)),
+            None => Err(Error::LengthRequired),
         }
     }
 
@@ -268,11 +268,13 @@ mod tests {
             (&[], &[("upgrade", "websocket")], Ok(BodyEnd::Told)),
             (&[], &[("connection", "upgrade")], Ok(BodyEnd::Told)),
             (&[], &[("connection", "upgraded"), ("upgrade", "x")], Ok(BodyEnd::Told)),
-            (UPGRADE, &[], after(0)),
             (UPGRADE, &[("content-length", "7")], after(7)),
-            (UPGRADE, &[("content-length", "x")], after(0)),
+            (UPGRADE, &[(":method", "GET"), ("content-length", "x")], after(0)),
             (UPGRADE, &[(":method", "GET")], after(0)),
-            (UPGRADE, &[(":method", "DELETE")], after(0)),
+            (UPGRADE, &[(":method", "OPTIONS")], after(0)),
+            (UPGRADE, &[], Err(Error::LengthRequired)),
+            (UPGRADE, &[(":method", "DELETE")], Err(Error::LengthRequired)),
+            (UPGRADE, &[(":method", "DELETE"), ("content-length", "0")], after(0)),
             (UPGRADE, &[(":method", "POST"), ("content-length", "0")], after(0)),
             (UPGRADE, &[(":method", "POST")], Err(Error::LengthRequired)),
             (UPGRADE, &[(":method", "PUT"), ("content-length", "x")], Err(Error::LengthRequired)),

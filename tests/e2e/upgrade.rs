@@ -111,7 +111,8 @@ fn answered(request_body: &str) {
     let setup = Setup::new(request_body);
     let cases: Vec<(_, _, _, Option<&[u8]>)> = vec![
         ("a GET", upgrade("GET", &[]), 200, Some(b"")),
-        ("a DELETE", upgrade("DELETE", &[]), 200, Some(b"")),
+        ("a DELETE without a length", upgrade("DELETE", &[]), 411, None),
+        ("a DELETE with a length of 0", upgrade("DELETE", &[("content-length", "0")]), 200, Some(b"")),
         ("a POST without a length", upgrade("POST", &[]), 411, None),
         ("a length of 0", upgrade("POST", &[("content-length", "0")]), 200, Some(b"")),
         ("a body", [&upgrade("POST", &[("content-length", "7")])[..], b"{\"a\":1}"].concat(), 200, Some(b"{\"a\":1}")),

@@ -315,7 +315,7 @@ impl Stream {
             String::from_utf8_lossy(value("connection").map(Vec::as_slice).unwrap_or_default()).to_lowercase();
         let asks = connection.split(',').any(|token| token.trim_ascii() == "upgrade");
         let is_upgrade = self.proxy == Proxy::Envoy && asks && value("upgrade").is_some();
-        if is_upgrade && length.is_none() && [&b"POST"[..], b"PUT", b"PATCH"].contains(&method) {
+        if is_upgrade && length.is_none() && ![&b"GET"[..], b"HEAD", b"OPTIONS"].contains(&method) {
             return self.ends(&step, Some(411));
         }
         let wanted = is_upgrade.then(|| usize::try_from(length.unwrap_or_default()).unwrap_or(usize::MAX));
