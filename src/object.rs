@@ -7,13 +7,20 @@ use serde::de::{DeserializeSeed as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+/// The longest name with escapes that is handed out whole, in bytes: one more than a header may have. No longer one means
+/// anything.
+///
+/// Source: the crate `http`, `HeaderName::from_bytes`.
+const LONGEST_NAME: usize = 1 << 16;
+
 /// The text is not a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAnObject;
 
 /// Calls `each` with the name and the value of each entry of a JSON object, in their order.
 ///
-/// Names are bytes: JSON allows escapes that stand for half of a character. Values may nest to any depth.
+/// Names are bytes: JSON allows escapes that stand for half of a character. Of a name with escapes that is longer than any of a
+/// header there is the beginning. Values may nest to any depth.
 ///
 /// # Errors
 /// [`NotAnObject`] if the text is anything else, perhaps after some calls.
@@ -120,7 +127,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(bytes.to_vec())))
+                Ok(Name(Cow::Owned(bytes.get(..LONGEST_NAME).unwrap_or(bytes).to_vec())))
             }
         }
 
@@ -146,6 +153,18 @@ mod tests {
                 seen.push(format!("{}={}", String::from_utf8_lossy(name), value.get()));
             });
             assert_eq!((walked, seen.join(" ").as_str()), (Ok(()), expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_name_with_escapes_there_is_what_no_header_has() {
+        for (letters, expected) in [(65_535, 65_535), (65_536, 65_536), (65_537, 65_536), (200_000, 65_536)] {
+            let json = format!("{{\"{}\":0}}", "\\u0061".repeat(letters));
+            let mut seen = Vec::new();
+            let walked = entries(&json, |name, _| seen.push(name.to_vec()));
+            assert_eq!((walked, seen), (Ok(()), vec![b"a".repeat(expected)]), "{letters} letters");
+            let is_header = http::HeaderName::from_bytes(&b"a".repeat(expected)).is_ok();
+            assert_eq!(is_header, letters < LONGEST_NAME, "{letters} letters");
         }
     }
 
