@@ -137,7 +137,7 @@ fn to_the_leak(site: &str) -> Value {
 }
 
 /// Puts fields in the place of others, at any depth. Null changes nothing.
-fn merge(value: &mut Value, changes: &Value) {
+pub fn merge(value: &mut Value, changes: &Value) {
     match changes {
         Value::Null => {}
         Value::Object(fields) => {

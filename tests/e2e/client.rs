@@ -124,8 +124,16 @@ impl Session {
 
     /// Sends a body with POST, and reads the reply. An error is the end of the session.
     pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Reply> {
+        self.post_as("application/json", path, body)
+    }
+
+    /// The same with a body of this content type.
+    pub fn post_as(&mut self, content_type: &str, path: &str, body: &[u8]) -> io::Result<Reply> {
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: gateway.example\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: gateway.example\r\ncontent-type: {content_type}\r\n\
+             content-length: {length}\r\n\r\n"
+        );
         self.reader.get_mut().write_all(&[head.as_bytes(), body].concat())?;
         http1::read_next_reply(&mut self.reader, "POST")
     }
@@ -226,7 +234,8 @@ pub async fn ask_stream(
     read_stream(response).await
 }
 
-async fn read_stream(response: ResponseFuture) -> Result<Reply, h2::Error> {
+/// Reads the reply on a stream.
+pub async fn read_stream(response: ResponseFuture) -> Result<Reply, h2::Error> {
     let (parts, mut receiving) = response.await?.into_parts();
     let mut body = Vec::new();
     while let Some(data) = receiving.data().await {

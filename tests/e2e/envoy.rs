@@ -118,6 +118,11 @@ impl Envoy {
         Ok(Self { child, folder, admin: 0 })
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The port of its administration.
     pub const fn admin(&self) -> u16 {
         self.admin

@@ -22,6 +22,7 @@ mod envoy;
 mod http1;
 mod http2;
 mod load;
+mod memory;
 mod openwhisk;
 mod stage;
 mod upstream;
@@ -43,6 +44,8 @@ mod fault;
 mod function;
 /// `tests/golden`, with a scripted upstream and with the local `OpenWhisk`.
 mod golden;
+/// Requests, results and tenants that want to hurt the others.
+mod hostile;
 /// Whole requests as parameters, with the local `OpenWhisk`.
 mod http_context;
 /// What Prometheus reads.
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
     routes::add(&mut plan);
     upgrade::add(&mut plan);
     http_context::add(&mut plan);
+    hostile::add(&mut plan);
     api::add(&mut plan);
     configuration::add(&mut plan);
     if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
