@@ -50,7 +50,7 @@ fn listener(plan: &mut Plan) {
             "queued": { "action": "routes-echo", "mode": "async" },
             "quick": { "action": "routes-slow", "timeout": 300 },
             "patient": { "action": "routes-slow", "timeout": 20000 },
-            "elsewhere": { "action": "far", "upstream": OTHER },
+            "elsewhere": { "action": "far", "upstream": OTHER, "service_token": corpus::GUEST },
         },
     });
     let listed = ["sold", "bought", "recorded", "queued", "quick", "patient", "elsewhere"];
