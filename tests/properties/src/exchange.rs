@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::Held;
 use crate::encode::{Encode, encode_fields, variant};
 use crate::input::{Header, Line, Mode as ModeWord, config, proxy, told};
+use crate::memory;
 use crate::reply::{self, Head};
 
 /// The clock of the worker, which nothing here depends on.
@@ -228,6 +229,8 @@ struct Stream {
     proxy: Proxy,
     exchange: Exchange,
     state: State,
+    /// How many bytes its headers have.
+    size: usize,
 }
 
 enum State {
@@ -244,7 +247,7 @@ enum State {
 
 impl Stream {
     fn new(targets: Option<Rc<Targets>>, proxy: Proxy) -> Self {
-        Self { exchange: Exchange::new(targets.clone()), targets, proxy, state: State::New }
+        Self { exchange: Exchange::new(targets.clone()), targets, proxy, state: State::New, size: 0 }
     }
 
     /// Hands an event in and checks the step.
@@ -264,7 +267,12 @@ impl Stream {
             }
             Event::Gone => return Ok(()),
         };
-        let step = self.exchange.on_outcome(outcome);
+        let size = match event {
+            Event::Answer { body, .. } => body.0.len(),
+            _ => 0,
+        };
+        let (step, needed) = memory::of(|| self.exchange.on_outcome(outcome))?;
+        self.check_memory(needed, size)?;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Calling => self.ends(&step, None),
             state => self.stays(state, &step),
@@ -275,16 +283,24 @@ impl Stream {
         let headers: Vec<_> = headers.iter().map(told).collect();
         let is_fresh = matches!(self.state, State::New);
         let mut is_read = false;
-        let step = self.exchange.on_request_headers(
-            self.proxy,
-            clock,
-            || route.map(|route| route.0.clone()),
-            || {
-                is_read = true;
-                headers.clone()
-            },
-            is_all,
-        );
+        let (step, needed) = memory::of(|| {
+            self.exchange.on_request_headers(
+                self.proxy,
+                clock,
+                || route.map(|route| route.0.clone()),
+                || {
+                    is_read = true;
+                    headers.clone()
+                },
+                is_all,
+            )
+        })?;
+        if is_fresh {
+            self.size = headers
+                .iter()
+                .fold(0, |size, (name, value)| size.saturating_add(name.len()).saturating_add(value.len()));
+        }
+        self.check_memory(needed, 0)?;
         ensure!(is_fresh || !is_read, "the headers are read a second time");
         match std::mem::replace(&mut self.state, State::Over) {
             State::New => {}
@@ -329,10 +345,13 @@ impl Stream {
 
     fn on_body(&mut self, size: usize, is_all: bool, read: &Read) -> Held {
         let mut reads = 0_usize;
-        let step = self.exchange.on_request_body(clock, size, is_all, |wanted| {
-            reads = reads.saturating_add(1);
-            read.bytes(wanted)
-        });
+        let (step, needed) = memory::of(|| {
+            self.exchange.on_request_body(clock, size, is_all, |wanted| {
+                reads = reads.saturating_add(1);
+                read.bytes(wanted)
+            })
+        })?;
+        self.check_memory(needed, size)?;
         let wanted = match std::mem::replace(&mut self.state, State::Over) {
             State::Reading { wanted, .. } => wanted,
             state => {
@@ -357,7 +376,9 @@ impl Stream {
     }
 
     fn on_trailers(&mut self, read: &Read) -> Held {
-        let step = self.exchange.on_request_trailers(clock, |wanted| read.bytes(wanted));
+        let (step, needed) = memory::of(|| self.exchange.on_request_trailers(clock, |wanted| read.bytes(wanted)))?;
+        let size = if let State::Reading { size, .. } = self.state { size } else { 0 };
+        self.check_memory(needed, size)?;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading { size, wanted: Some(wanted) } if size < wanted => self.ends(&step, Some(400)),
             State::Reading { size, .. } => {
@@ -366,6 +387,13 @@ impl Stream {
             }
             state => self.stays(state, &step),
         }
+    }
+
+    /// A step may need what the bytes that have come need, and what may become of a body.
+    fn check_memory(&self, needed: u64, size: usize) -> Held {
+        let limit = self.settings().map_or(0, Settings::max_req_body_size);
+        let size = size.saturating_add(self.size).saturating_add(usize::try_from(limit).unwrap_or(usize::MAX));
+        memory::check(needed, size)
     }
 
     fn settings(&self) -> Option<&Settings> {

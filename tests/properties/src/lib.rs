@@ -23,6 +23,7 @@ pub mod encode;
 pub mod exchange;
 pub mod input;
 pub mod json;
+pub mod memory;
 pub mod naive;
 pub mod payload;
 pub mod render;

@@ -15,6 +15,7 @@ use crate::Held;
 use crate::encode::encode_fields;
 use crate::input::{Header, Line, Mode, Rest, settings, told};
 use crate::json::{Entries, is_json};
+use crate::memory;
 use crate::naive::{self, Refused};
 use crate::reply;
 
@@ -75,8 +76,13 @@ fn check_asked(input: &Asked) -> Held {
         .map(|(name, value)| (name.to_owned(), value.0.clone()))
         .chain(input.headers.iter().map(told))
         .collect();
+    let size = headers
+        .iter()
+        .fold(input.body.0.len(), |size, (name, value)| size.saturating_add(name.len()).saturating_add(value.len()));
     let request = Request::from_headers(headers);
-    let made = openwhisk_filter::payload::payload(&settings, &request, input.body.0.clone());
+    let run = || openwhisk_filter::payload::payload(&settings, &request, input.body.0.clone());
+    let (made, needed) = memory::of(run)?;
+    memory::check(needed, size.saturating_add(made.as_ref().map_or(0, Vec::len)))?;
     check(input, path_prefix, &forwarded, &request, &made)?;
     match made {
         Ok(parameters) => {

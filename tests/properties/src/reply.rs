@@ -15,6 +15,7 @@ use crate::Held;
 use crate::encode::encode_fields;
 use crate::input::{Line, Mode, Rest, SECRET, UPSTREAM, proxy, settings};
 use crate::json::{Entries, is_json};
+use crate::memory;
 use crate::naive::{self, Shape};
 
 /// Headers that belong to the gateway, in a reply.
@@ -85,7 +86,21 @@ pub struct Answered {
 encode_fields!(Head { status, id, content_type, is_upstreams });
 encode_fields!(Answered { is_apisix, mode, accept, request_id, head, body });
 
+impl Answered {
+    /// How many bytes come in.
+    const fn size(&self) -> usize {
+        self.body.0.len().saturating_add(self.request_id.0.len()).saturating_add(self.head.size())
+    }
+}
+
 impl Head {
+    const fn size(&self) -> usize {
+        match &self.id {
+            Some(id) => id.0.len(),
+            None => 0,
+        }
+    }
+
     fn status(&self) -> u16 {
         self.status.checked_rem(1000).unwrap_or_default()
     }
@@ -121,14 +136,17 @@ pub fn reply(input: &Answered) {
 }
 
 fn check_answered(input: &Answered) -> Held {
-    let Some(answer) = input.head.answer(&input.body.0) else { return Ok(()) };
     let proxy = proxy(input.is_apisix);
     let attributes = json!({"mode": input.mode.word(), "on_timeout": if input.accept { "accept" } else { "error" }});
     let settings = settings(attributes).ok_or("the configuration is refused")?;
     let request = Request::from_headers(vec![("x-request-id".to_owned(), input.request_id.0.clone())]);
 
     let is_of_upstream = proxy == Proxy::Apisix || !input.head.is_envoys();
-    let activation = Outcome::Answered(answer).into_activation(&settings, proxy);
+    let answer = || input.head.answer(&input.body.0);
+    let (activation, at_first) =
+        memory::of(|| answer().map(|answer| Outcome::Answered(answer).into_activation(&settings, proxy)))?;
+    let Some(activation) = activation else { return Ok(()) };
+    memory::check(at_first, input.size())?;
     let id = input.head.id.as_ref().map(|id| id.0.as_slice());
     let id =
         id.filter(|id| is_of_upstream && (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
@@ -140,14 +158,19 @@ fn check_answered(input: &Answered) -> Held {
         ensure!(meaning == expected, "the answer is taken for {meaning:?}, expected {expected:?}");
     }
     let as_it_is = activation.as_ref().ok().map(|activation| (activation.news, activation.body.clone()));
-    let replied = activation
-        .and_then(Reply::to_activation)
-        .and_then(|reply| reply.fit_for(proxy, request.id()))
-        .map_err(|error| error.fit_for(proxy));
-    let (reply, error) = match replied {
-        Ok(reply) => (reply, None),
-        Err(error) => (Reply::to_error(&error, request.id()), Some(error)),
+    let to_reply = || {
+        let replied = activation
+            .and_then(Reply::to_activation)
+            .and_then(|reply| reply.fit_for(proxy, request.id()))
+            .map_err(|error| error.fit_for(proxy));
+        match replied {
+            Ok(reply) => (reply, None),
+            Err(error) => (Reply::to_error(&error, request.id()), Some(error)),
+        }
     };
+    let ((reply, error), then) = memory::of(to_reply)?;
+    // The body of the answer is there already.
+    memory::check(then.saturating_add(u64::try_from(input.body.0.len()).unwrap_or(u64::MAX)), input.size())?;
     check(&reply, proxy)?;
     if let Some(error) = &error {
         check_error(error, &reply, request.id())?;

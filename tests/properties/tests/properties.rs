@@ -121,6 +121,56 @@ fn size_and_depth_break_nothing() {
     }
 }
 
+/// What a result or a request is made of does not matter: its bytes count.
+#[test]
+fn no_shape_costs_more_than_its_bytes() {
+    const SIZE: usize = 60_000;
+    let shapes = [
+        ("", "{\"\":0},", ""),
+        ("{\"statusCode\":[", "{\"\":0},", "0]}"),
+        ("{\"headers\":{\"a\":[", "0,", "0]}}"),
+        ("{\"headers\":{", "\"a\":0,", "\"a\":0}}"),
+        ("{\"headers\":{\"a\":\"", "x", "\"}}"),
+        ("{\"headers\":{\"", "\\u0061", "\":0}}"),
+        ("{\"body\":\"", "\\u00e9", "\"}"),
+        ("{\"body\":\"", "\\n", "\"}"),
+        ("{\"isBase64Encoded\":true,\"body\":\"", "AAAA", "\"}"),
+        ("{\"error\":{\"statusCode\":[", "{\"\":0},", "0]}}"),
+        ("{\"error\":{\"headers\":{\"a\":[", "0,", "0]}}}"),
+        ("{\"", "\\n", "\":0}"),
+        ("{", "\"a\":0,", "\"a\":0}"),
+        ("[", "{\"\":0},", "0]"),
+        ("", "\0", ""),
+        ("a=", "\u{e9}", ""),
+        ("", "%ff", ""),
+        ("", "a=1&", ""),
+        ("", "+", ""),
+    ];
+    let types = ["application/json", "application/x-www-form-urlencoded", "text/plain", "image/png"];
+    for (before, unit, after) in shapes {
+        let body = [before, &unit.repeat(SIZE.checked_div(unit.len()).unwrap_or_default()), after].concat();
+        for (status, id) in [(200, None), (502, Some(Line(b"1".to_vec()))), (404, None)] {
+            let mut answer = answered(&body);
+            answer.head = Head { status, id, ..answer.head };
+            properties::reply(&answer);
+        }
+        for content_type in types {
+            let mut request = asked(&body);
+            request.headers = vec![(Line(b"content-type".to_vec()), Line(content_type.as_bytes().to_vec()))];
+            properties::payload(&request);
+        }
+    }
+    let mut not_utf8 = answered("");
+    not_utf8.body = Rest(vec![0xff; SIZE]);
+    properties::reply(&not_utf8);
+    for content_type in types {
+        let mut request = asked("");
+        request.headers = vec![(Line(b"content-type".to_vec()), Line(content_type.as_bytes().to_vec()))];
+        request.body = Rest(vec![0xff; SIZE]);
+        properties::payload(&request);
+    }
+}
+
 /// Found here: the mistake quoted all of the name.
 #[test]
 fn a_mistake_about_a_variable_with_a_long_name_is_short() {
