@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::case::Kind;
+use crate::neighbour::{self, Felt};
 use crate::samples::Levels;
 use crate::tally::{Count, Tally};
 
@@ -23,6 +24,7 @@ pub struct Report {
     pub counts: [Count; Kind::ALL.len()],
     pub total: Count,
     pub calls: u64,
+    pub felt: Felt,
     pub wrong: u64,
     pub traps: u64,
     pub levels: Option<Levels>,
@@ -42,6 +44,10 @@ impl Report {
         }
         if self.counts.iter().any(|count| count.requests == 0) {
             self.reasons.push("a kind of traffic is missing".to_owned());
+        }
+        if self.felt.replies == 0 || self.felt.longest > neighbour::MOST {
+            let (felt, most) = (self.felt, neighbour::MOST);
+            self.reasons.push(format!("a neighbour of slow calls waited longer than {most:?} for a reply: {felt:?}"));
         }
         let Some(levels) = &self.levels else {
             self.reasons.push("the memory was not measured".to_owned());
@@ -83,6 +89,9 @@ impl fmt::Display for Report {
         writeln!(f, "| duration | {seconds} s at {} connections, seed {} |", self.connections, self.seed)?;
         writeln!(f, "| requests | {}, {} a second |", self.total.requests, self.total.requests / seconds)?;
         writeln!(f, "| calls at the upstream | {} |", self.calls)?;
+        writeln!(f, "| slow calls that a client opened and left | {} |", self.felt.left)?;
+        let (replies, longest) = (self.felt.replies, self.felt.longest.as_millis());
+        writeln!(f, "| replies to a neighbour of those | {replies}, the longest after {longest} ms |")?;
         writeln!(f, "| wrong answers | {} |", self.wrong)?;
         writeln!(f, "| deadlines missed by the busy machine | {} |", self.total.late)?;
         writeln!(f, "| traps | {} |", self.traps)?;
@@ -126,6 +135,10 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn reasons(wrong: u64, late: u64, levels: Option<Levels>) -> String {
+        judged(wrong, late, levels, Felt { left: 1, replies: 1, longest: neighbour::MOST })
+    }
+
+    fn judged(wrong: u64, late: u64, levels: Option<Levels>, felt: Felt) -> String {
         let count = Count { requests: 1000, by_class: [1000, 0, 0, 0, 0], late };
         let mut report = Report {
             duration: Duration::from_secs(60),
@@ -134,6 +147,7 @@ mod tests {
             counts: [count; Kind::ALL.len()],
             total: count,
             calls: 1000,
+            felt,
             wrong,
             traps: 0,
             levels,
@@ -196,6 +210,19 @@ mod tests {
         for (wrong, late, levels, expected) in cases {
             let found = reasons(wrong, late, levels.clone());
             assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{levels:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_without_replies_in_time_is_told() {
+        let flat: (u64, &[u64]) = (100, &[8, 8, 1]);
+        let late = neighbour::MOST + Duration::from_millis(1);
+        for (replies, longest) in [(0, Duration::ZERO), (1, late)] {
+            let found = judged(0, 0, Some(levels([flat; 4])), Felt { left: 1, replies, longest });
+            assert!(
+                found.contains("a neighbour of slow calls waited longer than 10s"),
+                "{replies} {longest:?}: {found}"
+            );
         }
     }
 }
