@@ -1,7 +1,7 @@
 //! What others on the same worker feel of a large result: a measurement for the README, with no limit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,10 +53,12 @@ fn felt() {
 
 /// The longest that another client waited for a reply of Envoy itself while a result of this size came.
 fn longest(port: u16, size: usize) -> Duration {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let ends = Arc::clone(&is_over);
+    let (is_over, is_served) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(2)));
+    let (ends, served) = (Arc::clone(&is_over), Arc::clone(&is_served));
     let other = thread::spawn(move || {
         let mut session = Session::connect(port).expect("something listens");
+        assert_eq!(session.post("/elsewhere", b"").expect("a reply").status, 404);
+        served.wait();
         let mut longest = Duration::ZERO;
         while !ends.load(Ordering::SeqCst) {
             let asked = Instant::now();
@@ -67,6 +69,7 @@ fn longest(port: u16, size: usize) -> Duration {
         longest
     });
     let mut session = Session::connect(port).expect("something listens");
+    is_served.wait();
     let reply = session.post("/hello", size.to_string().as_bytes()).expect("a reply");
     is_over.store(true, Ordering::SeqCst);
     assert_eq!(reply.status, 200);

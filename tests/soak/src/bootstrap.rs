@@ -9,6 +9,14 @@ use crate::artifact;
 /// The key of the calls. It must appear nowhere else.
 pub const TOKEN: &str = "soak-user:soak-key-that-nobody-may-see";
 
+/// The cluster that slow and quick actions share, and how many calls at a time it takes: those of the slow one on two workers,
+/// and some more.
+const SHARED: &str = "shared";
+const PLACES: u64 = 2 * HELD + 10;
+
+/// How many calls of the slow action may be open on a worker.
+const HELD: u64 = 20;
+
 /// The cluster at whose port nobody listens.
 const NOBODY: &str = "nobody";
 
@@ -45,6 +53,9 @@ fn attributes() -> Value {
             "late": { "action": "late", "timeout": LATE },
             "accept": { "action": "accept", "timeout": ACCEPT, "on_timeout": "accept" },
             "small": { "action": "small", "max_req_body_size": SMALL },
+            "held": { "action": "late", "upstream": SHARED, "service_token": "$ENV://OPENWHISK_TOKEN",
+                      "timeout": 2000, "max_concurrency": HELD },
+            "neighbour": { "action": "echo", "upstream": SHARED, "service_token": "$ENV://OPENWHISK_TOKEN" },
             "retry": { "action": "retry", "retries": 2, "api_host": "http://nobody.example", "upstream": NOBODY,
                        "service_token": "$ENV://OPENWHISK_TOKEN" },
         },
@@ -64,7 +75,10 @@ pub fn bootstrap(upstream: u16, nobody: u16) -> Result<Value, String> {
     let clusters = resources["clusters"].as_array_mut().ok_or("the reference configuration has no clusters")?;
     let cluster = clusters.remove(0);
     // Behind them stays the one without a host, which the routes lead to.
-    clusters.extend([named(cluster.clone(), "openwhisk", upstream), named(cluster, NOBODY, nobody)]);
+    let mut shared = named(cluster.clone(), SHARED, upstream);
+    let most = json!({ "max_connections": PLACES, "max_pending_requests": PLACES, "max_requests": PLACES });
+    shared["circuit_breakers"] = json!({ "thresholds": [most] });
+    clusters.extend([named(cluster.clone(), "openwhisk", upstream), named(cluster, NOBODY, nobody), shared]);
 
     let listener = at(resources, "/listeners/0");
     *at(listener, "/address/socket_address/port_value") = json!(0);

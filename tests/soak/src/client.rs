@@ -18,7 +18,8 @@ use crate::tally::Tally;
 /// How long anybody waits for anything. Far more than needed, on a busy machine too: reached only when something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-type Line = BufReader<TcpStream>;
+/// A connection.
+pub type Line = BufReader<TcpStream>;
 
 /// A client of Envoy.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ pub enum Outcome {
 }
 
 /// Does what a case says.
-fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instant) -> Result<Outcome, String> {
+pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instant) -> Result<Outcome, String> {
     let mut line = match kept.take() {
         Some(line) => line,
         None => connect(port).map_err(|error| format!("no connection: {error}"))?,

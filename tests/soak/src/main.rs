@@ -40,6 +40,7 @@ mod bootstrap;
 mod client;
 mod envoy;
 mod http1;
+mod neighbour;
 mod upstream;
 
 // What is made of it.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::case::Kind;
+use crate::neighbour::{self, Felt};
 use crate::samples::{Level, Levels};
 use crate::tally::{Count, Deadlines, Tally};
 
@@ -25,6 +26,7 @@ pub struct Report {
     pub total: Count,
     pub deadlines: BTreeMap<u16, Deadlines>,
     pub calls: u64,
+    pub felt: Felt,
     pub wrong: u64,
     pub traps: u64,
     pub levels: Option<Levels>,
@@ -45,6 +47,10 @@ impl Report {
         }
         if self.counts.iter().any(|count| count.requests == 0) {
             self.reasons.push("a kind of traffic is missing".to_owned());
+        }
+        if self.felt.replies == 0 || self.felt.longest > neighbour::MOST {
+            let (felt, most) = (self.felt, neighbour::MOST);
+            self.reasons.push(format!("a neighbour of slow calls waited longer than {most:?} for a reply: {felt:?}"));
         }
         let Some(levels) = &self.levels else {
             self.reasons.push("the memory was not measured".to_owned());
@@ -88,6 +94,9 @@ impl fmt::Display for Report {
         writeln!(f, "| duration | {seconds} s at {} connections, seed {} |", self.connections, self.seed)?;
         writeln!(f, "| requests | {}, {} a second |", self.total.requests, self.total.requests / seconds)?;
         writeln!(f, "| calls at the upstream | {} |", self.calls)?;
+        writeln!(f, "| slow calls that a client opened and left | {} |", self.felt.left)?;
+        let (replies, longest) = (self.felt.replies, self.felt.longest.as_millis());
+        writeln!(f, "| replies to a neighbour of those | {replies}, the longest after {longest} ms |")?;
         writeln!(f, "| wrong answers | {} |", self.wrong)?;
         let missed: u64 = self.deadlines.values().map(|deadlines| deadlines.late).sum();
         let kept: u64 = self.deadlines.values().map(|deadlines| deadlines.in_time).sum();
@@ -133,6 +142,10 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn reasons(wrong: u64, in_time: u64, levels: Option<Levels>) -> String {
+        judged(wrong, in_time, levels, Felt { left: 1, replies: 1, longest: neighbour::MOST })
+    }
+
+    fn judged(wrong: u64, in_time: u64, levels: Option<Levels>, felt: Felt) -> String {
         let count = Count { requests: 1000, by_class: [1000, 0, 0, 0, 0] };
         let few = Deadlines { in_time, late: 7 };
         let mut report = Report {
@@ -143,6 +156,7 @@ mod tests {
             total: count,
             deadlines: BTreeMap::from([(202, Deadlines { in_time: 7, late: 0 }), (504, few)]),
             calls: 1000,
+            felt,
             wrong,
             traps: 0,
             levels,
@@ -208,6 +222,19 @@ mod tests {
         for (wrong, in_time, levels, expected) in cases {
             let found = reasons(wrong, in_time, levels.clone());
             assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{levels:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_without_replies_in_time_is_told() {
+        let flat: (u64, &[u64]) = (100, &[8, 8, 1]);
+        let late = neighbour::MOST + Duration::from_millis(1);
+        for (replies, longest) in [(0, Duration::ZERO), (1, late)] {
+            let found = judged(0, 0, Some(levels([flat; 4])), Felt { left: 1, replies, longest });
+            assert!(
+                found.contains("a neighbour of slow calls waited longer than 10s"),
+                "{replies} {longest:?}: {found}"
+            );
         }
     }
 }

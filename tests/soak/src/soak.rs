@@ -11,6 +11,7 @@ use tokio::net::TcpSocket;
 use crate::bootstrap::bootstrap;
 use crate::client::{Client, PATIENCE};
 use crate::envoy::Envoy;
+use crate::neighbour;
 use crate::options::Options;
 use crate::report::{Report, mib};
 use crate::samples::{Sample, Windows};
@@ -41,7 +42,8 @@ pub fn run(options: &Options) -> Result<Report, String> {
     let tally = Arc::new(Tally::default());
     let windows = Windows::of(options.duration);
     let most = options.connections * CROWD;
-    let upstream = upstream::start(most, &tally).map_err(|error| error.to_string())?;
+    // Those who come and go, one who leaves slow calls, and a neighbour.
+    let upstream = upstream::start(most + 2, &tally).map_err(|error| error.to_string())?;
     // Bound and never listened at: it refuses connections, and stays ours.
     let nobody = TcpSocket::new_v4().and_then(|socket| socket.bind((Ipv4Addr::LOCALHOST, 0).into()).map(|()| socket));
     let nobody = nobody.map_err(|error| error.to_string())?;
@@ -58,11 +60,21 @@ pub fn run(options: &Options) -> Result<Report, String> {
             thread::spawn(move || client.run(&stop))
         })
         .collect();
+    let leaving = {
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || neighbour::leave(most, port, &stop))
+    };
+    let staying = {
+        let (stop, tally) = (Arc::clone(&stop), Arc::clone(&tally));
+        thread::spawn(move || neighbour::stay(most + 1, port, &stop, &tally))
+    };
     let samples = watch(&envoy, &tally, &windows, started, &crowd_leaves);
     stop.store(true, Ordering::Relaxed);
     crowd_leaves.store(true, Ordering::Relaxed);
     let duration = started.elapsed();
     let panics = clients.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
+
+    let felt = neighbour::Felt { left: leaving.join().unwrap_or_default(), ..staying.join().unwrap_or_default() };
 
     let mut reasons = Vec::new();
     if panics > 0 {
@@ -86,6 +98,7 @@ pub fn run(options: &Options) -> Result<Report, String> {
         total: tally.total(),
         deadlines: tally.deadlines(),
         calls: tally.calls(),
+        felt,
         wrong: tally.wrongs(),
         traps: envoy.log.traps(),
         levels: windows.levels(&samples),
@@ -132,7 +145,12 @@ fn watch(envoy: &Envoy, tally: &Tally, windows: &Windows, started: Instant, crow
 
 /// Waits until nothing is in flight any more.
 fn drain(envoy: &Envoy) -> Result<(), String> {
-    let active = ["openwhisk.upstream_rq_active", "nobody.upstream_rq_active", "gateway.downstream_rq_active"];
+    let active = [
+        "openwhisk.upstream_rq_active",
+        "shared.upstream_rq_active",
+        "nobody.upstream_rq_active",
+        "gateway.downstream_rq_active",
+    ];
     let started = Instant::now();
     loop {
         let left = envoy.sum(&active)?;
