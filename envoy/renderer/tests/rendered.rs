@@ -293,6 +293,26 @@ fn own() -> Vec<(String, String)> {
     own.into_iter().map(|(about, attributes)| (about.to_owned(), config(attributes))).collect()
 }
 
+/// Routes of `APISIX` whose paths and values are no plain words.
+fn of_apisix() -> [(String, String); 2] {
+    let plugin: Value = serde_json::from_str(&config(json!({}))).expect("JSON");
+    let paths = [
+        "/é", "/a b", "/a%20b", "/x?y", "/a\"b", "/a#b", "/a{b}", "/a\\b", "/%", "/*/é", "/a,b*", "/[a]*", "/a: b",
+        "/-*", "/~",
+    ];
+    let values = [
+        "a?b", "?", "a: b", "{a}", "[a]", "#a", "a #b", "'a'", "\"a\"", "\\", "*", "&a", "%a", "@a", "`a", "!", "|",
+        "no",
+    ];
+    let plugins = json!({ "openwhisk": plugin });
+    let of_paths = paths.map(|path| json!({ "uri": path, "plugins": plugins }));
+    let of_values = values.map(|value| json!({ "uri": "/a", "vars": [["http_x", "==", value]], "plugins": plugins }));
+    [
+        (format!("paths {paths:?}"), json!({ "routes": of_paths }).to_string()),
+        (format!("values {values:?}"), json!({ "routes": of_values }).to_string()),
+    ]
+}
+
 #[test]
 fn envoy_takes_every_output() {
     let variable = |name: &str, default: &str| env::var_os(name).map_or_else(|| root().join(default), PathBuf::from);
@@ -317,6 +337,8 @@ fn envoy_takes_every_output() {
         documents.push((about, yaml));
     }
     assert!(documents.len() > 15, "{}", documents.len());
+    let options = Options { route_prefix: None, ..options };
+    documents.extend(of_apisix().into_iter().map(|(about, text)| (about, rendered(&text, &options).yaml)));
     // Envoy does look.
     let wrong = documents[0].1.replace("STRICT_DNS", "STRICTLY_DNS");
 
