@@ -53,7 +53,10 @@ pub struct Unreadable {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column } = self;
-        write!(f, "line {line}, column {column} cannot be read, expected JSON or YAML in which no key stands twice")
+        write!(
+            f,
+            "line {line}, column {column} cannot be read, expected JSON, or YAML without `<<`, in which no key stands twice"
+        )
     }
 }
 
@@ -84,7 +87,7 @@ pub fn read(text: &str) -> Result<Option<Fields>, Unreadable> {
     }
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
-        merge_keys: MergeKeyPolicy::AsOrdinary,
+        merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
         with_snippet: false,
     };

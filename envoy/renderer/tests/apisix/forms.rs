@@ -59,7 +59,8 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
         ("routes:\n- uri: [w0nderland\n".to_owned(), "f: line "),
         ("routes:\n- *w0nderland\n".to_owned(), "f: line 2"),
         (bomb, "f: line"),
-        ("routes:\n- &x {uri: /a}\n- <<: *x\n  plugins: {openwhisk: {}}\n".to_owned(), "f: routes[1]"),
+        ("routes:\n- &x {uri: /a}\n- <<: *x\n  plugins: {openwhisk: {}}\n".to_owned(), "f: line 3, column 3"),
+        ("routes:\n- {uri: /a, <<: {priority: 10}, plugins: {key-auth: {}}}\n".to_owned(), "f: line 2, column"),
         (r#"{"routes": [1]}"#.to_owned(), "f: routes[0]: expected an object"),
         (r#"{"routes": [], "strange": {}}"#.to_owned(), "f: strange: not known"),
         (
