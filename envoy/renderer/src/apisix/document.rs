@@ -186,6 +186,9 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
     };
     let unknown = document.keys().filter(|name| !AROUND.contains(&name.as_str()));
     wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
+    if !is_alone {
+        wrong.extend(["total", "count"].into_iter().filter_map(|name| page(name, document.get(name)?, items.len())));
+    }
     let mut objects: Vec<Object> = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let Value::Object(mut item) = item else {
@@ -219,6 +222,21 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
         objects.push(Object { kind, place, id, fields });
     }
     if wrong.is_empty() { Ok(objects) } else { Err(wrong) }
+}
+
+/// What is wrong with the size of a list: a page of it lacks what protects the others. Of etcd, `count` may have the list
+/// itself, too.
+///
+/// Source: apache/apisix `apisix/core/etcd.lua`, `get_format`.
+fn page(name: &str, size: &Value, items: usize) -> Option<(String, String)> {
+    let number = size.as_u64().or_else(|| size.as_str()?.parse().ok());
+    let Some(number) = number else { return Some((name.to_owned(), "expected a number".to_owned())) };
+    let more = number.checked_sub(u64::try_from(items).ok()?);
+    if more == Some(0) || (name == "count" && more == Some(1)) {
+        return None;
+    }
+    let reason = format!("is {number} where `list` has {items}, expected the whole list: pages are to be joined");
+    Some((name.to_owned(), reason))
 }
 
 /// One object: a route, something else that has plugins, or plugins alone.

@@ -18,6 +18,11 @@ fn a_whole_apisix_is_taken_in_each_of_its_forms() {
     let cases: Vec<(Vec<String>, &[&str])> = vec![
         (vec![yaml.to_owned()], &[r#"*: pay {"path":"/pay"}"#]),
         (vec![json!({ "list": routes, "total": 1 }).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        // Of etcd the list itself may be counted, too.
+        (
+            vec![json!({ "action": "get", "count": 2, "node": { "dir": true, "nodes": routes } }).to_string()],
+            &[r#"*: pay {"path":"/pay"}"#],
+        ),
         (
             vec![json!({ "action": "get", "count": "1", "node": { "dir": true, "key": "/apisix/routes", "nodes": routes } })
                 .to_string()],
@@ -69,6 +74,16 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
         ),
         (r#"{"list": [{"key": "/apisix/w/1", "value": {}}]}"#.to_owned(), "f: list[0].key: expected one like"),
         (r#"{"list": {"a": 1}}"#.to_owned(), "f: list: expected a list"),
+        (
+            r#"{"total": 30, "list": [{"key": "/apisix/routes/1", "value": {"uri": "/a"}}]}"#.to_owned(),
+            "f: total: is 30 where `list` has 1, expected the whole list: pages are to be joined",
+        ),
+        (r#"{"total": "w0nderland", "list": []}"#.to_owned(), "f: total: expected a number"),
+        (
+            r#"{"count": "3", "node": {"dir": true, "nodes": [{"key": "/apisix/routes/1", "value": {"uri": "/a"}}]}}"#
+                .to_owned(),
+            "f: count: is 3 where `list` has 1, expected the whole list",
+        ),
         ("{}".to_owned(), "f: expected a text of apisix"),
         (
             r#"{"routes": [{"id": 1, "uri": "/a"}, {"id": "1", "uri": "/b"}]}"#.to_owned(),
