@@ -222,6 +222,11 @@ fn rest(objects: &[Object], report: &mut Report<'_>) {
                 report.untranslated(place, list, reason);
             }
             Kind::Upstreams | Kind::StreamRoutes | Kind::Protos | Kind::PluginMetadata | Kind::Secrets => {
+                // Only routes of TCP and UDP have some.
+                if object.kind != Kind::StreamRoutes && object.fields.contains_key("plugins") {
+                    let reason = format!("not known among `{list}`, expected an object that has no plugins");
+                    report.wrong(&report::below(place, "plugins"), &reason);
+                }
                 report.note(format!("left out: `{list}` are nothing that a request to the filter reaches"));
             }
         }

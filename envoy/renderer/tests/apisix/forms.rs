@@ -100,6 +100,58 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
 }
 
 #[test]
+fn what_an_object_is_stands_before_its_id() {
+    let plugins = json!({ "plugins": { "ip-restriction": {} } });
+    let route = route(json!({}));
+    let cases = [
+        ("/services/apisix/global_rules/7", &plugins, &["global_rules[1].plugins.ip-restriction: not translated"][..]),
+        ("/routes/consumers/jack/credentials/routes", &plugins, &["consumers[1]: not translated"]),
+        ("/apisix/secrets/vault/1", &json!({ "uri": "http://v" }), &[]),
+        ("/apisix/upstreams/1", &plugins, &["upstreams[1].plugins: not known"]),
+        ("/apisix/secrets/vault/1", &plugins, &["secrets[1].plugins: not known"]),
+        ("/apisix/protos/1", &plugins, &["protos[1].plugins: not known"]),
+        ("/apisix/plugin_metadata/x", &plugins, &["plugin_metadata[1].plugins: not known"]),
+        ("/apisix/global_rules", &plugins, &["list[1].key: expected one like `/apisix/routes/1`"]),
+        ("routes", &route, &["list[1].key: expected one like `/apisix/routes/1`"]),
+    ];
+    for (key, value, expected) in cases {
+        let first = json!({ "key": "/plugins/apisix/routes/1", "value": route });
+        let second = json!({ "key": key, "value": value });
+        let text = json!({ "list": [first, second], "total": 2 });
+        if expected.is_empty() {
+            assert_eq!(table(&rendered(&text, &Options::default())), [r#"*: 1 {"path":"/a"}"#], "{key}");
+            continue;
+        }
+        let said = refused(&text, &Options::default());
+        assert!(said.len() == 1 && said[0].starts_with(expected[0]), "{key}: {said:?}");
+    }
+    let secrets = ["vault", "aws"].map(|manager| json!({ "key": format!("/apisix/secrets/{manager}/1"), "value": {} }));
+    let [vault, aws] = secrets;
+    let text = json!({ "list": [vault, aws, { "key": "/apisix/routes/1", "value": route }] });
+    assert_eq!(table(&rendered(&text, &Options::default())), [r#"*: 1 {"path":"/a"}"#]);
+}
+
+#[test]
+fn nothing_beside_a_list_is_left_out_in_silence() {
+    let rule = json!({ "plugins": { "key-auth": {} } });
+    let item = json!({ "key": "/apisix/routes/1", "value": route(json!({})) });
+    let cases = [
+        (json!({ "node": { "dir": true, "nodes": [item], "global_rules": [rule] } }), "global_rules: not known"),
+        (json!({ "node": { "dir": true, "global_rules": [rule] } }), "global_rules: not known"),
+        (
+            json!({ "routes": [route(json!({}))], "global_rules_conf_version": [rule] }),
+            "global_rules_conf_version: expected a number",
+        ),
+        (json!({ "routes": [route(json!({}))], "x_conf_version": 1 }), "x_conf_version: not known"),
+        (json!({ "routes": [route(json!({}))], "upstreams": [rule] }), "upstreams[0].plugins: not known"),
+    ];
+    for (text, expected) in cases {
+        let said = refused(&text, &Options::default());
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{text}: {said:?}");
+    }
+}
+
+#[test]
 fn keys_become_names_of_variables() {
     let plugin = |token: &str| json!({ "plugins": { "openwhisk": openwhisk(json!({ "service_token": token })) } });
     let named = |id: &str, token: &str| {
