@@ -294,7 +294,7 @@ fn own() -> Vec<(String, String)> {
 }
 
 /// Routes of `APISIX` whose paths and values are no plain words.
-fn of_apisix() -> [(String, String); 2] {
+fn of_apisix() -> [(String, String); 3] {
     let plugin: Value = serde_json::from_str(&config(json!({}))).expect("JSON");
     let paths = [
         "/é", "/a b", "/a%20b", "/x?y", "/a\"b", "/a#b", "/a{b}", "/a\\b", "/%", "/*/é", "/a,b*", "/[a]*", "/a: b",
@@ -307,7 +307,11 @@ fn of_apisix() -> [(String, String); 2] {
     let plugins = json!({ "openwhisk": plugin });
     let of_paths = paths.map(|path| json!({ "uri": path, "plugins": plugins }));
     let of_values = values.map(|value| json!({ "uri": "/a", "vars": [["http_x", "==", value]], "plugins": plugins }));
+    // As many values as are taken, none of which begins like its neighbour.
+    let many: Vec<String> = (0..4096).map(|number| format!("{number:07}").chars().rev().collect()).collect();
+    let of_many = json!({ "uri": "/a", "vars": [["http_x", "in", many]], "plugins": plugins });
     [
+        ("many values".to_owned(), of_many.to_string()),
         (format!("paths {paths:?}"), json!({ "routes": of_paths }).to_string()),
         (format!("values {values:?}"), json!({ "routes": of_values }).to_string()),
     ]
