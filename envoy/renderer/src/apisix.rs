@@ -150,6 +150,12 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
         let is_served = filter.is_some();
         let mut apart = report.apart();
         let matched = built.matched(if is_served { report } else { &mut apart });
+        let mut unknown = report.apart();
+        if !is_served {
+            built.unknown(&mut unknown);
+        }
+        let is_ordered = !unknown.refuses();
+        apart.absorb(unknown);
         let uris = match (built.uris(router, report), is_alone) {
             (uris, true) => said.paths.map(|paths| vec![Uri::of(paths.clone())]).or(uris),
             (Some(uris), false) => Some(uris),
@@ -166,7 +172,7 @@ pub fn migrate(objects: &[Object], said: Said<'_>, report: &mut Report<'_>) -> R
         }
         let uris = uris.unwrap_or_else(|| vec![Uri::of(Paths::Below(crate::route::Prefix::default()))]);
         let is_exact = !apart.refuses();
-        entries.push(Entry { name: name.clone(), uris, hosts, matched, is_exact, priority, is_served });
+        entries.push(Entry { name: name.clone(), uris, hosts, matched, is_exact, is_ordered, priority, is_served });
         if !is_served {
             others.push((name, apart));
             if !is_alone {
@@ -216,6 +222,11 @@ fn rest(objects: &[Object], report: &mut Report<'_>) {
                 report.untranslated(place, list, reason);
             }
             Kind::Upstreams | Kind::StreamRoutes | Kind::Protos | Kind::PluginMetadata | Kind::Secrets => {
+                // Only routes of TCP and UDP have some.
+                if object.kind != Kind::StreamRoutes && object.fields.contains_key("plugins") {
+                    let reason = format!("not known among `{list}`, expected an object that has no plugins");
+                    report.wrong(&report::below(place, "plugins"), &reason);
+                }
                 report.note(format!("left out: `{list}` are nothing that a request to the filter reaches"));
             }
         }

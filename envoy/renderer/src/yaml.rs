@@ -1,10 +1,10 @@
 //! A document with comments, and how it is written. Scalars and lists in one line are written by `serde_saphyr`, which
-//! knows what needs quotes; the structure is written here, because there a comment cannot stand before a key.
+//! knows how to quote; the structure is written here, because there a comment cannot stand before a key.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_saphyr::{FlowMap, FlowSeq, ser_options};
+use serde_saphyr::{DoubleQuoted, FlowMap, FlowSeq, ser_options};
 
 /// What stands behind a key or in a list.
 #[derive(Clone, Debug)]
@@ -115,17 +115,26 @@ impl From<Duration> for Node {
 impl Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Text(text) | Self::Lines(text) => text.serialize(serializer),
+            Self::Text(text) | Self::Lines(text) => scalar(text, serializer),
             Self::Number(number) => number.serialize(serializer),
             Self::Bool(truth) => truth.serialize(serializer),
             Self::Map(Map(entries)) | Self::Flow(Map(entries)) => {
                 serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
             }
             Self::List(nodes) => nodes.serialize(serializer),
-            Self::Words(words) => words.serialize(serializer),
+            Self::Words(words) => serializer.collect_seq(words.iter().map(|word| Self::from(word.as_str()))),
             Self::Commented(_, node) => node.serialize(serializer),
         }
     }
+}
+
+/// A string, in quotes unless all readers take it as it is. Envoy's does not take all that YAML 1.2 does: a `?` within a
+/// word of a flow is an error there.
+///
+/// Source: jbeder/yaml-cpp `src/exp.h`, `PlainScalarInFlow`.
+fn scalar<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-' | b'@');
+    if text.bytes().all(is_plain) { text.serialize(serializer) } else { DoubleQuoted(text).serialize(serializer) }
 }
 
 /// Writes a document: an empty line stands before each of its parts.
@@ -166,7 +175,7 @@ fn behind(node: &Node, indent: &str) -> Result<String, serde_saphyr::ser_error::
             format!(" |\n{}", lines.concat())
         }
         Node::Flow(_) => format!(" {}\n", inline(&FlowMap(node))?),
-        Node::Words(words) => format!(" {}\n", inline(&FlowSeq(words))?),
+        Node::Words(_) => format!(" {}\n", inline(&FlowSeq(node))?),
         other => format!(" {}\n", inline(other)?),
     })
 }
@@ -210,7 +219,8 @@ mod tests {
         let texts = [
             "plain", "", " ", "*", "no", "null", "~", "1", "1.5", "60s", "a: b", "a #b", "- a", "{a}", "[a]", "a,b",
             "%REQ%", "@x", "`x", "\"", "'", "\\", "a\nb\n", "\t", "\u{85}", "\u{2028}", "\u{feff}", "\u{0}", "ü", "😀",
-            "::1", "a:b", "0x10", "1e3", "---", "...", "!x", "&x", "|", ">", "<<", "=", "?", "? a", "y", "é\u{7f}",
+            "::1", "a:b", "0x10", "1e3", "---", "...", "!x", "&x", "|", ">", "<<", "=", "?", "? a", "a?b", "a%b", "y",
+            "é\u{7f}",
         ];
         let words: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
         let flow = |text: &&str| Map::new().with("a", *text).with("b", 1).flow();
@@ -230,6 +240,20 @@ mod tests {
             "list": [{ "a": true, "b": {} }], "empty": [],
         });
         assert_eq!(read, expected, "{written}");
+    }
+
+    #[test]
+    fn only_plain_words_stand_without_quotes() {
+        for (text, expected) in [
+            ("a-B_1./x", "a: {b: a-B_1./x, c: [a-B_1./x]}"),
+            ("a?b", "a: {b: \"a?b\", c: [\"a?b\"]}"),
+            ("/é", "a: {b: \"/é\", c: [\"/é\"]}"),
+            ("ow:80", "a: {b: \"ow:80\", c: [\"ow:80\"]}"),
+            ("no", "a: {b: \"no\", c: [\"no\"]}"),
+        ] {
+            let flow = Map::new().with("b", text).with("c", Node::Words(vec![text.to_owned()])).flow();
+            assert_eq!(write(Map::new().with("a", flow)).expect("YAML").trim(), expected, "{text}");
+        }
     }
 
     #[test]

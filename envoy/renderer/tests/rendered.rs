@@ -299,6 +299,30 @@ fn own() -> Vec<(String, String)> {
     own.into_iter().map(|(about, attributes)| (about.to_owned(), config(attributes))).collect()
 }
 
+/// Routes of `APISIX` whose paths and values are no plain words.
+fn of_apisix() -> [(String, String); 3] {
+    let plugin: Value = serde_json::from_str(&config(json!({}))).expect("JSON");
+    let paths = [
+        "/é", "/a b", "/a%20b", "/x?y", "/a\"b", "/a#b", "/a{b}", "/a\\b", "/%", "/*/é", "/a,b*", "/[a]*", "/a: b",
+        "/-*", "/~",
+    ];
+    let values = [
+        "a?b", "?", "a: b", "{a}", "[a]", "#a", "a #b", "'a'", "\"a\"", "\\", "*", "&a", "%a", "@a", "`a", "!", "|",
+        "no",
+    ];
+    let plugins = json!({ "openwhisk": plugin });
+    let of_paths = paths.map(|path| json!({ "uri": path, "plugins": plugins }));
+    let of_values = values.map(|value| json!({ "uri": "/a", "vars": [["http_x", "==", value]], "plugins": plugins }));
+    // As many values as are taken, none of which begins like its neighbour.
+    let many: Vec<String> = (0..4096).map(|number| format!("{number:07}").chars().rev().collect()).collect();
+    let of_many = json!({ "uri": "/a", "vars": [["http_x", "in", many]], "plugins": plugins });
+    [
+        ("many values".to_owned(), of_many.to_string()),
+        (format!("paths {paths:?}"), json!({ "routes": of_paths }).to_string()),
+        (format!("values {values:?}"), json!({ "routes": of_values }).to_string()),
+    ]
+}
+
 #[test]
 fn envoy_takes_every_output() {
     let variable = |name: &str, default: &str| env::var_os(name).map_or_else(|| root().join(default), PathBuf::from);
@@ -326,6 +350,8 @@ fn envoy_takes_every_output() {
         documents.push((about, yaml));
     }
     assert!(documents.len() > 15, "{}", documents.len());
+    let options = Options { route_prefix: None, ..options };
+    documents.extend(of_apisix().into_iter().map(|(about, text)| (about, rendered(&text, &options).yaml)));
     // Envoy does look.
     let wrong = documents[0].1.replace("STRICT_DNS", "STRICTLY_DNS");
 

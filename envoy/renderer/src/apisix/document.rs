@@ -53,7 +53,10 @@ pub struct Unreadable {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column } = self;
-        write!(f, "line {line}, column {column} cannot be read, expected JSON or YAML in which no key stands twice")
+        write!(
+            f,
+            "line {line}, column {column} cannot be read, expected JSON, or YAML without `<<`, in which no key stands twice"
+        )
     }
 }
 
@@ -84,7 +87,7 @@ pub fn read(text: &str) -> Result<Option<Fields>, Unreadable> {
     }
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
-        merge_keys: MergeKeyPolicy::AsOrdinary,
+        merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
         with_snippet: false,
     };
@@ -155,7 +158,8 @@ fn of_file(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
                 }
             }
             (Some(_), _) => wrong.push((name, "expected a list".to_owned())),
-            (None, _) if name.ends_with("_conf_version") => {}
+            (None, Value::Number(_)) if is_version(&name) => {}
+            (None, _) if is_version(&name) => wrong.push((name, "expected a number".to_owned())),
             (None, _) => wrong.push((name, "not known".to_owned())),
         }
     }
@@ -164,25 +168,43 @@ fn of_file(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
     if wrong.is_empty() { Ok(objects) } else { Err(wrong) }
 }
 
+/// Whether this is how old a list is.
+fn is_version(name: &str) -> bool {
+    name.strip_suffix("_conf_version").is_some_and(|list| Kind::of_list(list).is_some())
+}
+
 /// What the Admin API answers: one object, or a list of them.
 fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
     let mut wrong = Vec::new();
+    let empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
     let (items, is_alone) = match (document.remove("list"), document.remove("node"), document.get("value")) {
         (Some(Value::Array(items)), None, None) => (items, false),
         // An empty table of Lua.
-        (Some(Value::Object(empty)), None, None) if empty.is_empty() => (Vec::new(), false),
-        (None, Some(Value::Object(mut node)), None) => match node.remove("nodes") {
-            Some(Value::Array(items)) => (items, false),
-            Some(Value::Object(empty)) if empty.is_empty() => (Vec::new(), false),
-            Some(_) => return Err(vec![("nodes".to_owned(), "expected a list of objects".to_owned())]),
-            None if node.contains_key("dir") => (Vec::new(), false),
-            None => (vec![Value::Object(node)], true),
-        },
+        (Some(value), None, None) if empty(&value) => (Vec::new(), false),
+        (None, Some(Value::Object(mut node)), None) => {
+            let nodes = node.remove("nodes");
+            if nodes.is_none() && !node.contains_key("dir") {
+                (vec![Value::Object(node)], true)
+            } else {
+                let unknown = node.keys().filter(|name| !AROUND.contains(&name.as_str()));
+                wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
+                match nodes {
+                    Some(Value::Array(items)) => (items, false),
+                    Some(value) if !empty(&value) => {
+                        return Err(vec![("nodes".to_owned(), "expected a list of objects".to_owned())]);
+                    }
+                    _ => (Vec::new(), false),
+                }
+            }
+        }
         (None, None, Some(_)) => (vec![Value::Object(std::mem::take(&mut document))], true),
         _ => return Err(vec![("list".to_owned(), "expected a list of objects".to_owned())]),
     };
     let unknown = document.keys().filter(|name| !AROUND.contains(&name.as_str()));
     wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
+    if !is_alone {
+        wrong.extend(["total", "count"].into_iter().filter_map(|name| page(name, document.get(name)?, items.len())));
+    }
     let mut objects: Vec<Object> = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let Value::Object(mut item) = item else {
@@ -206,16 +228,37 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
             wrong.push((format!("list[{index}].key"), "expected one like `/apisix/routes/1`".to_owned()));
             continue;
         }
-        let Some(kind) = of_key.or_else(|| Kind::of_fields(&fields)).or(is_alone.then_some(Kind::Routes)) else {
+        let Some(kind) =
+            of_key.map(|(kind, _)| kind).or_else(|| Kind::of_fields(&fields)).or(is_alone.then_some(Kind::Routes))
+        else {
             let reason = "what it is cannot be told, expected a `key` like `/apisix/services/1`";
             wrong.push((format!("list[{index}]"), reason.to_owned()));
             continue;
         };
-        let id = id(&fields).or_else(|| text_or_number(&Value::from(key?.rsplit('/').next()?)));
+        let id = match of_key {
+            Some((_, None)) => None,
+            Some((_, Some(of_key))) => id(&fields).or_else(|| text_or_number(&Value::from(of_key))),
+            None => id(&fields),
+        };
         let place = if is_alone { String::new() } else { format!("{}[{index}]", kind.list()) };
         objects.push(Object { kind, place, id, fields });
     }
     if wrong.is_empty() { Ok(objects) } else { Err(wrong) }
+}
+
+/// What is wrong with the size of a list: a page of it lacks what protects the others. Of etcd, `count` may have the list
+/// itself, too.
+///
+/// Source: apache/apisix `apisix/core/etcd.lua`, `get_format`.
+fn page(name: &str, size: &Value, items: usize) -> Option<(String, String)> {
+    let number = size.as_u64().or_else(|| size.as_str()?.parse().ok());
+    let Some(number) = number else { return Some((name.to_owned(), "expected a number".to_owned())) };
+    let more = number.checked_sub(u64::try_from(items).ok()?);
+    if more == Some(0) || (name == "count" && more == Some(1)) {
+        return None;
+    }
+    let reason = format!("is {number} where `list` has {items}, expected the whole list: pages are to be joined");
+    Some((name.to_owned(), reason))
 }
 
 /// One object: a route, something else that has plugins, or plugins alone.

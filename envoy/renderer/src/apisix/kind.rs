@@ -64,10 +64,21 @@ impl Kind {
         LISTS.iter().find(|(_, kind)| *kind == self).map_or("", |(list, _)| list)
     }
 
-    /// The kind of what stands in etcd below this key.
-    pub fn of_key(key: &str) -> Option<Self> {
-        // The prefix is `/apisix` unless it is configured otherwise.
-        key.split('/').find_map(Self::of_list)
+    /// The kind of what stands in etcd at this key, and its id if others may refer to it. Before them stands a prefix,
+    /// which may be anything.
+    ///
+    /// Source: apache/apisix `apisix/admin/credentials.lua` and `apisix/admin/secrets.lua`, whose ids have two parts.
+    pub fn of_key(key: &str) -> Option<(Self, Option<&str>)> {
+        let mut segments = key.rsplit('/');
+        let (id, list) = (segments.next()?, segments.next()?);
+        if let Some(kind) = Self::of_list(list) {
+            return Some((kind, Some(id)));
+        }
+        match (list, segments.next()?, segments.next()) {
+            ("credentials", _, Some("consumers")) => Some((Self::Consumers, None)),
+            (_, "secrets", _) => Some((Self::Secrets, None)),
+            _ => None,
+        }
     }
 
     /// The kind of an object that has these fields, if no other kind has them.

@@ -174,6 +174,14 @@ impl<'a> Parts<'a> {
         Some(Served { plugin: name, place: plugin.place.clone(), configuration })
     }
 
+    /// Tells which fields, of it or of what it refers to, may say anything: also which requests match, and which route
+    /// comes first.
+    pub fn unknown(&self, report: &mut Report<'_>) {
+        for object in &self.objects {
+            unknown(object, report);
+        }
+    }
+
     /// Its name, as long as no other route has it: its own, or that of its action.
     pub fn name(&self, index: usize) -> String {
         let field = |name: &str| self.route.fields.get(name)?.as_str();
@@ -251,23 +259,28 @@ pub fn global(rule: &Object, report: &mut Report<'_>) {
 
 /// Tells which fields of an object are not translated.
 fn fields(object: &Object, report: &mut Report<'_>) {
-    let read = READ.iter().find(|(kind, _)| *kind == object.kind).map_or(&[][..], |(_, read)| read);
+    unknown(object, report);
     for name in object.fields.keys().map(String::as_str) {
         let place = below(&object.place, name);
-        match HOLD_BACK.iter().find(|(field, _)| *field == name) {
-            _ if SILENT.contains(&name) || read.contains(&name) => {}
-            _ if NEVER_REACHED.contains(&name) => {
-                report.note(format!("left out: {place} is never reached: the filter answers"));
-            }
-            // Told with what requests match.
-            Some(_) if object.kind == Kind::Routes => {}
-            Some((_, reason)) => {
-                report.untranslated(&place, name, &format!("{}; {reason}", Loss::Protection.sentence()));
-            }
-            None => {
-                let reason = format!("it is not known here what it does, and {}", Loss::Protection.sentence());
-                report.untranslated(&place, name, &reason);
-            }
+        if NEVER_REACHED.contains(&name) {
+            report.note(format!("left out: {place} is never reached: the filter answers"));
+        }
+        // What a route itself has is told with what requests match.
+        let mut hold_back = HOLD_BACK.iter().filter(|_| object.kind != Kind::Routes);
+        if let Some((_, reason)) = hold_back.find(|(field, _)| *field == name) {
+            report.untranslated(&place, name, &format!("{}; {reason}", Loss::Protection.sentence()));
+        }
+    }
+}
+
+/// Tells which fields of an object may do anything.
+fn unknown(object: &Object, report: &mut Report<'_>) {
+    let read = READ.iter().find(|(kind, _)| *kind == object.kind).map_or(&[][..], |(_, read)| read);
+    for name in object.fields.keys().map(String::as_str) {
+        let known = [SILENT, NEVER_REACHED, read].into_iter().any(|known| known.contains(&name));
+        if !known && !HOLD_BACK.iter().any(|(field, _)| *field == name) {
+            let reason = format!("it is not known here what it does, and {}", Loss::Protection.sentence());
+            report.untranslated(&below(&object.place, name), name, &reason);
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Entry {
     pub matched: Vec<Matched>,
     /// Whether that is all.
     pub is_exact: bool,
+    /// Whether it is known which routes come before it. One that may come before all others is taken to do so.
+    pub is_ordered: bool,
     /// Which of those with the same path comes first: the one with the larger number.
     pub priority: i64,
     /// Whether the filter serves it.
@@ -59,7 +61,7 @@ fn routes(entries: &[Entry], host: Option<&Host>, router: Router) -> Vec<Route> 
                 is_served: entry.is_served,
             };
             let takes_all = entry.is_exact && route.takes_all();
-            ranked.push(((fit, uri.rank(entry.priority)), takes_all, uri, route));
+            ranked.push(((entry.is_ordered, fit, uri.rank(entry.priority)), takes_all, uri, route));
         }
     }
     // Stable: among equals the first one comes first.
@@ -93,6 +95,7 @@ mod tests {
             hosts: (!hosts.is_empty()).then(|| hosts.iter().map(|host| Host::parse(host).expect(host)).collect()),
             matched: Vec::new(),
             is_exact: true,
+            is_ordered: true,
             priority,
             is_served: !name.starts_with("other"),
         }

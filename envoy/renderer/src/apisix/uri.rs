@@ -58,8 +58,8 @@ impl Uri {
         let paths = match wildcard {
             None if is_plain(text) => Paths::Only(text.to_owned()),
             None => Paths::Pattern(literal(text)),
-            Some(_) if !is_pattern || (rest == "*" && (prefix.is_empty() || prefix.ends_with('/'))) => prefixed(prefix),
-            Some(_) => Paths::Pattern(pattern(text, prefix, rest)?),
+            Some(_) if !is_pattern => prefixed(prefix),
+            Some(_) => pattern(text, prefix, rest)?,
         };
         Ok(Self { paths, prefix: prefix.to_owned(), is_exact: wildcard.is_none(), length: text.len() })
     }
@@ -103,13 +103,16 @@ fn prefixed(prefix: &str) -> Paths {
     }
 }
 
-/// A regular expression for a text with parameters. `APISIX` makes one of it, too, and escapes nothing.
-fn pattern(text: &str, prefix: &str, rest: &str) -> Result<String, String> {
+/// The paths of a text with parameters. `APISIX` makes a regular expression of it, and escapes nothing.
+fn pattern(text: &str, prefix: &str, rest: &str) -> Result<Paths, String> {
     const SPECIAL: &[char] = &['+', '?', '(', ')', '[', ']', '{', '}', '^', '$', '|', '\\', '*'];
     let is_wildcard = |segment: &str| segment.starts_with([':', '*']);
     let segments = || text.split('/').filter(|segment| !is_wildcard(segment));
     if let Some(segment) = segments().find(|segment| segment.contains(SPECIAL)) {
         return Err(format!("is {text:?}: apisix takes {segment:?} as a regular expression, expected letters"));
+    }
+    if rest == "*" && (prefix.is_empty() || prefix.ends_with('/')) {
+        return Ok(prefixed(prefix));
     }
     // The prefix ends with a slash, unless the wildcard stands within a segment, which has been refused or is a colon.
     let segments = rest.split('/').enumerate().map(|(index, segment)| match segment.chars().next() {
@@ -121,7 +124,7 @@ fn pattern(text: &str, prefix: &str, rest: &str) -> Result<String, String> {
         // Before the first wildcard a dot is a dot. Behind it, it is what it is in a regular expression.
         _ => Ok(segment.split('.').map(literal).collect::<Vec<_>>().join(".")),
     });
-    Ok(format!("{}{}", literal(prefix), segments.collect::<Result<Vec<_>, _>>()?.join("/")))
+    Ok(Paths::Pattern(format!("{}{}", literal(prefix), segments.collect::<Result<Vec<_>, _>>()?.join("/"))))
 }
 
 /// Whether requests say this text in one way only, once their paths are normalised.
@@ -205,10 +208,16 @@ mod tests {
             ("/:a/b(c", "is \"/:a/b(c\": apisix takes \"b(c\" as a regular expression, expected letters"),
             ("/a/*/b*", "is \"/a/*/b*\": apisix takes \"b*\" as a regular expression, expected letters"),
             ("/:a/b*", "is \"/:a/b*\": apisix takes \"b*\" as a regular expression, expected letters"),
+            ("/a+/*", "is \"/a+/*\": apisix takes \"a+\" as a regular expression, expected letters"),
+            ("/$x/*", "is \"/$x/*\": apisix takes \"$x\" as a regular expression, expected letters"),
+            ("/a(b/*", "is \"/a(b/*\": apisix takes \"a(b\" as a regular expression, expected letters"),
             ("/x:y/:z", "is \"/x:y/:z\": a `:` within a segment is no parameter, expected `/:name`"),
         ];
         for (text, expected) in cases {
             assert_eq!(parse(text, Router::UriWithParameter), Err(expected.to_owned()), "{text}");
+        }
+        for text in ["/a+/*", "/$x/*", "/a(b/*", "/a+/*/b"] {
+            assert!(parse(text, Router::HostUri).is_err_and(|error| error.contains("a regular expression")), "{text}");
         }
     }
 

@@ -33,6 +33,10 @@ const OF_THE_PROXY: &[&str] = &[
 /// Parts of names of headers whose values are secrets.
 const OF_SECRETS: &[&str] = &["auth", "cookie", "key", "token", "secret", "pass", "credential", "signature"];
 
+/// How long a list of values may be: they become one regular expression, of about as many steps, for which
+/// `re2.max_program_size.error_level` is twice as large.
+const LARGEST: usize = 32_768;
+
 /// Reads `methods`. None are all.
 ///
 /// # Errors
@@ -74,7 +78,14 @@ pub fn conditions(value: &Value) -> Result<Vec<Matched>, String> {
         let texts = texts.iter().map(|text| text.as_str().filter(|text| is_value(text)).map(str::to_owned));
         Some(Matched { field, values: texts.collect::<Option<_>>()? })
     };
-    conditions.iter().map(|one| condition(one).ok_or_else(inexact)).collect()
+    let matched = conditions.iter().map(|one| condition(one).ok_or_else(inexact)).collect::<Result<Vec<_>, _>>()?;
+    let length = |matched: &Matched| matched.values.iter().map(|value| value.len().saturating_add(1)).sum::<usize>();
+    match matched.iter().filter(|matched| matched.values.len() > 1).map(length).find(|length| *length > LARGEST) {
+        Some(length) => {
+            Err(format!("lists values with {length} characters, and a `|` behind each, expected at most {LARGEST}"))
+        }
+        None => Ok(matched),
+    }
 }
 
 /// What a variable of nginx is in a request, if it is just that in Envoy.
@@ -162,5 +173,13 @@ mod tests {
             let error = conditions(&vars).expect_err("inexact");
             assert!(error.starts_with("no match of a route") && !error.contains("s3cret"), "{vars}: {error}");
         }
+    }
+
+    #[test]
+    fn only_as_many_values_are_taken_as_envoy_takes() {
+        let values = |count: usize| json!([["http_x", "in", vec!["s3cret0"; count]]]);
+        assert!(conditions(&values(4096)).is_ok());
+        let expected = "lists values with 32776 characters, and a `|` behind each, expected at most 32768";
+        assert_eq!(conditions(&values(4097)), Err(expected.to_owned()));
     }
 }

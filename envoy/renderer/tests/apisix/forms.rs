@@ -18,6 +18,11 @@ fn a_whole_apisix_is_taken_in_each_of_its_forms() {
     let cases: Vec<(Vec<String>, &[&str])> = vec![
         (vec![yaml.to_owned()], &[r#"*: pay {"path":"/pay"}"#]),
         (vec![json!({ "list": routes, "total": 1 }).to_string()], &[r#"*: pay {"path":"/pay"}"#]),
+        // Of etcd the list itself may be counted, too.
+        (
+            vec![json!({ "action": "get", "count": 2, "node": { "dir": true, "nodes": routes } }).to_string()],
+            &[r#"*: pay {"path":"/pay"}"#],
+        ),
         (
             vec![json!({ "action": "get", "count": "1", "node": { "dir": true, "key": "/apisix/routes", "nodes": routes } })
                 .to_string()],
@@ -59,7 +64,8 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
         ("routes:\n- uri: [w0nderland\n".to_owned(), "f: line "),
         ("routes:\n- *w0nderland\n".to_owned(), "f: line 2"),
         (bomb, "f: line"),
-        ("routes:\n- &x {uri: /a}\n- <<: *x\n  plugins: {openwhisk: {}}\n".to_owned(), "f: routes[1]"),
+        ("routes:\n- &x {uri: /a}\n- <<: *x\n  plugins: {openwhisk: {}}\n".to_owned(), "f: line 3, column 3"),
+        ("routes:\n- {uri: /a, <<: {priority: 10}, plugins: {key-auth: {}}}\n".to_owned(), "f: line 2, column"),
         (r#"{"routes": [1]}"#.to_owned(), "f: routes[0]: expected an object"),
         (r#"{"routes": [], "strange": {}}"#.to_owned(), "f: strange: not known"),
         (
@@ -68,6 +74,16 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
         ),
         (r#"{"list": [{"key": "/apisix/w/1", "value": {}}]}"#.to_owned(), "f: list[0].key: expected one like"),
         (r#"{"list": {"a": 1}}"#.to_owned(), "f: list: expected a list"),
+        (
+            r#"{"total": 30, "list": [{"key": "/apisix/routes/1", "value": {"uri": "/a"}}]}"#.to_owned(),
+            "f: total: is 30 where `list` has 1, expected the whole list: pages are to be joined",
+        ),
+        (r#"{"total": "w0nderland", "list": []}"#.to_owned(), "f: total: expected a number"),
+        (
+            r#"{"count": "3", "node": {"dir": true, "nodes": [{"key": "/apisix/routes/1", "value": {"uri": "/a"}}]}}"#
+                .to_owned(),
+            "f: count: is 3 where `list` has 1, expected the whole list",
+        ),
         ("{}".to_owned(), "f: expected a text of apisix"),
         (
             r#"{"routes": [{"id": 1, "uri": "/a"}, {"id": "1", "uri": "/b"}]}"#.to_owned(),
@@ -80,6 +96,58 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
         let error = render_all(&inputs, &Options::default()).expect_err(&text).to_string();
         assert!(error.starts_with(expected), "{text}: {error}");
         assert!(!error.contains("w0nderland"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_an_object_is_stands_before_its_id() {
+    let plugins = json!({ "plugins": { "ip-restriction": {} } });
+    let route = route(json!({}));
+    let cases = [
+        ("/services/apisix/global_rules/7", &plugins, &["global_rules[1].plugins.ip-restriction: not translated"][..]),
+        ("/routes/consumers/jack/credentials/routes", &plugins, &["consumers[1]: not translated"]),
+        ("/apisix/secrets/vault/1", &json!({ "uri": "http://v" }), &[]),
+        ("/apisix/upstreams/1", &plugins, &["upstreams[1].plugins: not known"]),
+        ("/apisix/secrets/vault/1", &plugins, &["secrets[1].plugins: not known"]),
+        ("/apisix/protos/1", &plugins, &["protos[1].plugins: not known"]),
+        ("/apisix/plugin_metadata/x", &plugins, &["plugin_metadata[1].plugins: not known"]),
+        ("/apisix/global_rules", &plugins, &["list[1].key: expected one like `/apisix/routes/1`"]),
+        ("routes", &route, &["list[1].key: expected one like `/apisix/routes/1`"]),
+    ];
+    for (key, value, expected) in cases {
+        let first = json!({ "key": "/plugins/apisix/routes/1", "value": route });
+        let second = json!({ "key": key, "value": value });
+        let text = json!({ "list": [first, second], "total": 2 });
+        if expected.is_empty() {
+            assert_eq!(table(&rendered(&text, &Options::default())), [r#"*: 1 {"path":"/a"}"#], "{key}");
+            continue;
+        }
+        let said = refused(&text, &Options::default());
+        assert!(said.len() == 1 && said[0].starts_with(expected[0]), "{key}: {said:?}");
+    }
+    let secrets = ["vault", "aws"].map(|manager| json!({ "key": format!("/apisix/secrets/{manager}/1"), "value": {} }));
+    let [vault, aws] = secrets;
+    let text = json!({ "list": [vault, aws, { "key": "/apisix/routes/1", "value": route }] });
+    assert_eq!(table(&rendered(&text, &Options::default())), [r#"*: 1 {"path":"/a"}"#]);
+}
+
+#[test]
+fn nothing_beside_a_list_is_left_out_in_silence() {
+    let rule = json!({ "plugins": { "key-auth": {} } });
+    let item = json!({ "key": "/apisix/routes/1", "value": route(json!({})) });
+    let cases = [
+        (json!({ "node": { "dir": true, "nodes": [item], "global_rules": [rule] } }), "global_rules: not known"),
+        (json!({ "node": { "dir": true, "global_rules": [rule] } }), "global_rules: not known"),
+        (
+            json!({ "routes": [route(json!({}))], "global_rules_conf_version": [rule] }),
+            "global_rules_conf_version: expected a number",
+        ),
+        (json!({ "routes": [route(json!({}))], "x_conf_version": 1 }), "x_conf_version: not known"),
+        (json!({ "routes": [route(json!({}))], "upstreams": [rule] }), "upstreams[0].plugins: not known"),
+    ];
+    for (text, expected) in cases {
+        let said = refused(&text, &Options::default());
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{text}: {said:?}");
     }
 }
 

@@ -311,7 +311,32 @@ fn a_route_has_what_it_refers_to() {
     assert!(said[0].contains("holds `openwhisk` and `openwhisk-wasm`, expected one of them"), "{said:?}");
 }
 
-/// The same configuration in each form that `APISIX` gives.
+#[test]
+fn a_field_that_may_put_a_route_of_others_first_is_refused_where_it_matters() {
+    let protecting = |fields: Value| {
+        let mut other = json!({ "id": "adm", "uri": "/a", "plugins": { "key-auth": {} } });
+        for (name, value) in fields.as_object().expect("an object") {
+            other[name] = value.clone();
+        }
+        json!({ "routes": [route(json!({ "id": "pub" })), other], "services": [{ "id": "s", "hots": ["a.com"] }] })
+    };
+    for (fields, place) in [
+        (json!({ "Priority": 10 }), "routes[1].Priority"),
+        (json!({ "<<": { "priority": 10 } }), "routes[1].<<"),
+        (json!({ "uri": "/*", "Priority": 10 }), "routes[1].Priority"),
+        (json!({ "service_id": "s" }), "services[0].hots"),
+    ] {
+        let said = refused(&protecting(fields.clone()), &Options::default());
+        assert!(said.len() == 1 && said[0].starts_with(&format!("{place}: not translated")), "{fields}: {said:?}");
+        let name = place.rsplit('.').next().unwrap_or_default();
+        assert!(table(&rendered(&protecting(fields), &without(&[name])))[0].starts_with("*: pub {"), "{place}");
+    }
+    for fields in [json!({ "uri": "/far", "Priority": 10 }), json!({ "priority": -1, "upstream_id": 1, "labels": {} })]
+    {
+        assert_eq!(table(&rendered(&protecting(fields.clone()), &Options::default())).len(), 1, "{fields}");
+    }
+}
+
 #[test]
 fn a_route_of_others_that_cannot_be_told_apart_is_refused_where_it_matters() {
     let others = |uri: &str| json!({ "id": "o", "uri": uri, "upstream_id": 1, "vars": [["arg_x", "==", "1"]], "plugins": { "key-auth": {} } });
