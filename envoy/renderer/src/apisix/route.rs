@@ -12,7 +12,7 @@ use super::report::{Report, below};
 use super::uri::{Router, Uri};
 use super::usage::{Use, act, attributes, is_off, plugins_of};
 use super::vars;
-use crate::route::Matched;
+use crate::route::{Field, Matched};
 
 /// Fields that say nothing about requests.
 ///
@@ -220,7 +220,12 @@ impl<'a> Parts<'a> {
         }
         if let Some(value) = self.route.fields.get("vars") {
             match vars::conditions(value) {
-                Ok(conditions) => matched.extend(conditions),
+                Ok(conditions) => {
+                    if conditions.iter().any(|condition| matches!(condition.field, Field::Header(_))) {
+                        tell("vars", vars::NEARLY);
+                    }
+                    matched.extend(conditions);
+                }
                 Err(reason) => tell("vars", &reason),
             }
         }
