@@ -9,6 +9,7 @@ mod document;
 mod host;
 mod kind;
 mod plugin;
+mod quote;
 mod report;
 mod route;
 mod router;
@@ -237,7 +238,8 @@ fn rest(objects: &[Object], report: &mut Report<'_>) {
 fn assumed<'a>(mut uris: impl Iterator<Item = &'a str>, report: &mut Report<'_>) -> Router {
     let Some(uri) = uris.find(|uri| has_parameter(uri)) else { return Router::default() };
     report.note(format!(
-        "{uri:?} has a `:name`, so the router is taken to be radixtree_uri_with_parameter; to the others it is a text: `--router` says which one it is"
+        "{} has a `:name`, so the router is taken to be radixtree_uri_with_parameter; to the others it is a text: `--router` says which one it is",
+        quote::quoted(uri)
     ));
     Router::UriWithParameter
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::kind::Kind;
+use super::report::below;
 
 /// Fields of an object.
 pub type Fields = Map<String, Value>;
@@ -160,7 +161,7 @@ fn of_file(document: Fields) -> Result<Vec<Object>, Vec<(String, String)>> {
             (Some(_), _) => wrong.push((name, "expected a list".to_owned())),
             (None, Value::Number(_)) if is_version(&name) => {}
             (None, _) if is_version(&name) => wrong.push((name, "expected a number".to_owned())),
-            (None, _) => wrong.push((name, "not known".to_owned())),
+            (None, _) => wrong.push((below("", &name), "not known".to_owned())),
         }
     }
     // As APISIX reads them, whatever comes first in the file.
@@ -187,7 +188,7 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
                 (vec![Value::Object(node)], true)
             } else {
                 let unknown = node.keys().filter(|name| !AROUND.contains(&name.as_str()));
-                wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
+                wrong.extend(unknown.map(|name| (below("", name), "not known".to_owned())));
                 match nodes {
                     Some(Value::Array(items)) => (items, false),
                     Some(value) if !empty(&value) => {
@@ -201,7 +202,7 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
         _ => return Err(vec![("list".to_owned(), "expected a list of objects".to_owned())]),
     };
     let unknown = document.keys().filter(|name| !AROUND.contains(&name.as_str()));
-    wrong.extend(unknown.map(|name| (name.clone(), "not known".to_owned())));
+    wrong.extend(unknown.map(|name| (below("", name), "not known".to_owned())));
     if !is_alone {
         wrong.extend(["total", "count"].into_iter().filter_map(|name| page(name, document.get(name)?, items.len())));
     }
@@ -218,7 +219,7 @@ fn of_admin_api(mut document: Fields) -> Result<Vec<Object>, Vec<(String, String
             continue;
         }
         let unknown = item.keys().filter(|name| !AROUND.contains(&name.as_str()));
-        wrong.extend(unknown.map(|name| (format!("list[{index}].{name}"), "not known".to_owned())));
+        wrong.extend(unknown.map(|name| (below(&format!("list[{index}]"), name), "not known".to_owned())));
         let Some(Value::Object(fields)) = value else {
             wrong.push((format!("list[{index}].value"), "expected an object".to_owned()));
             continue;

@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use super::quote::quoted;
+
 /// A host of a route, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
@@ -27,7 +29,7 @@ impl Host {
         let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if rest.is_empty() || rest.ends_with('.') || !rest.chars().all(is_host) {
             // With a colon it could be a key in the wrong place.
-            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {text:?}") };
+            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {}", quoted(text)) };
             return Err(format!("{found}, expected a name such as `example.com` or `*.example.com`, without a port"));
         }
         let rest = rest.to_ascii_lowercase();

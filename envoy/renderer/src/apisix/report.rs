@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::quote;
+
 /// A place, as a message says it.
 pub fn below(place: &str, field: &str) -> String {
-    let field = field.escape_debug();
-    if place.is_empty() { field.to_string() } else { format!("{place}.{field}") }
+    let field = quote::name(field).unwrap_or_else(|| "(a long name, or one with a colon)".to_owned());
+    if place.is_empty() { field } else { format!("{place}.{field}") }
 }
 
 /// Why a text of `APISIX` was not rendered: a line for each reason.
@@ -38,12 +40,14 @@ impl<'a> Report<'a> {
 
     /// Something is not translated, unless its name says that the operator takes care of it.
     pub fn untranslated(&mut self, place: &str, name: &str, reason: &str) {
+        let shown = quote::name(name);
         if let Some(without) = self.without.iter().find(|without| *without == name) {
             self.used.insert(without);
-            self.note(format!("{place}: not translated, as `--without {}` says", name.escape_debug()));
+            let shown = shown.map(|name| format!(" {name}")).unwrap_or_default();
+            self.note(format!("{place}: not translated, as `--without{shown}` says"));
         } else {
-            let name = name.escape_debug();
-            self.wrong(place, &format!("not translated: {reason}; `--without {name}` leaves it out"));
+            let hint = shown.map(|name| format!("; `--without {name}` leaves it out")).unwrap_or_default();
+            self.wrong(place, &format!("not translated: {reason}{hint}"));
         }
     }
 

@@ -12,7 +12,7 @@ use super::report::{Report, below};
 use super::uri::{Router, Uri};
 use super::usage::{Use, act, attributes, is_off, plugins_of};
 use super::vars;
-use crate::route::Matched;
+use crate::route::{Field, Matched};
 
 /// Fields that say nothing about requests.
 ///
@@ -182,12 +182,13 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Its name, as long as no other route has it: its own, or that of its action.
+    /// Its name, as long as no other route has it: its own, or that of its action. One with a colon could be a key in the
+    /// wrong place.
     pub fn name(&self, index: usize) -> String {
         let field = |name: &str| self.route.fields.get(name)?.as_str();
         let action = |plugin: &str, place: &str| self.plugins.get(plugin)?.configuration.pointer(place)?.as_str();
         let names = [self.route.id.as_deref(), field("name"), action(LUA, "/action"), action(WASM, "/conf/action")];
-        let name = names.into_iter().flatten().find(|name| !name.is_empty());
+        let name = names.into_iter().flatten().find(|name| !name.is_empty() && !name.contains(':'));
         name.map_or_else(|| format!("route-{index}"), str::to_owned)
     }
 
@@ -229,7 +230,12 @@ impl<'a> Parts<'a> {
         }
         if let Some(value) = self.route.fields.get("vars") {
             match vars::conditions(value) {
-                Ok(conditions) => matched.extend(conditions),
+                Ok(conditions) => {
+                    if conditions.iter().any(|condition| matches!(condition.field, Field::Header(_))) {
+                        tell("vars", vars::NEARLY);
+                    }
+                    matched.extend(conditions);
+                }
                 Err(reason) => tell("vars", &reason),
             }
         }

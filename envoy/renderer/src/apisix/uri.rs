@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 
+use super::quote::quoted;
 use crate::route::Paths;
 
 /// A router of `APISIX`, as `apisix.router.http` names it.
@@ -46,7 +47,7 @@ impl Uri {
     pub fn parse(text: &str, router: Router) -> Result<Self, String> {
         if !text.starts_with(['/', '*']) {
             // With a colon it could be a key in the wrong place.
-            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {text:?}") };
+            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {}", quoted(text)) };
             return Err(format!("{found}, expected a path that begins with `/`"));
         }
         let wildcard = match (router, text.find(':')) {
@@ -109,7 +110,8 @@ fn pattern(text: &str, prefix: &str, rest: &str) -> Result<Paths, String> {
     let is_wildcard = |segment: &str| segment.starts_with([':', '*']);
     let segments = || text.split('/').filter(|segment| !is_wildcard(segment));
     if let Some(segment) = segments().find(|segment| segment.contains(SPECIAL)) {
-        return Err(format!("is {text:?}: apisix takes {segment:?} as a regular expression, expected letters"));
+        let (text, segment) = (quoted(text), quoted(segment));
+        return Err(format!("is {text}: apisix takes {segment} as a regular expression, expected letters"));
     }
     if rest == "*" && (prefix.is_empty() || prefix.ends_with('/')) {
         return Ok(prefixed(prefix));
@@ -117,7 +119,7 @@ fn pattern(text: &str, prefix: &str, rest: &str) -> Result<Paths, String> {
     // The prefix ends with a slash, unless the wildcard stands within a segment, which has been refused or is a colon.
     let segments = rest.split('/').enumerate().map(|(index, segment)| match segment.chars().next() {
         Some(':') if index == 0 && !prefix.ends_with('/') => {
-            Err(format!("is {text:?}: a `:` within a segment is no parameter, expected `/:name`"))
+            Err(format!("is {}: a `:` within a segment is no parameter, expected `/:name`", quoted(text)))
         }
         Some(':') => Ok("[^/]+".to_owned()),
         Some('*') => Ok(".*".to_owned()),

@@ -37,6 +37,13 @@ const OF_SECRETS: &[&str] = &["auth", "cookie", "key", "token", "secret", "pass"
 /// `re2.max_program_size.error_level` is twice as large.
 const LARGEST: usize = 32_768;
 
+/// Why a condition on a header is not the same in Envoy.
+///
+/// Source: nginx 1.23, whose variables join the lines of a header; apache/apisix `apisix/cli/config.lua`,
+/// `underscores_in_headers`. A real Envoy was asked.
+pub const NEARLY: &str = "envoy looks at each line of a header that comes twice, where apisix joins them, and knows no \
+                          `X_NAME` for `X-NAME`";
+
 /// Reads `methods`. None are all.
 ///
 /// # Errors
@@ -60,8 +67,8 @@ pub fn methods(value: &Value) -> Result<Option<Matched>, String> {
 /// A sentence about what no route of Envoy can say.
 pub fn conditions(value: &Value) -> Result<Vec<Matched>, String> {
     let inexact = || {
-        "no match of a route in envoy says the same but for `[\"http_NAME\", \"==\", TEXT]`, \
-         `[\"http_NAME\", \"in\", [TEXT, …]]` and `request_method`; a matcher tree or an rbac filter may"
+        "no match of a route in envoy says the same but for `[\"request_method\", \"==\", TEXT]` and \
+         `[\"request_method\", \"in\", [TEXT, …]]`; a matcher tree or an rbac filter may"
             .to_owned()
     };
     let conditions = value.as_array().ok_or_else(inexact)?;

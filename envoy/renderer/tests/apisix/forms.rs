@@ -100,6 +100,48 @@ fn what_cannot_be_read_is_told_without_a_word_of_it() {
 }
 
 #[test]
+fn what_could_be_a_key_in_the_wrong_place_is_not_shown() {
+    let key = "alice:w0nderland";
+    let long = format!("{}w0nderland", "x".repeat(64));
+    let named = |field: &str, value: Value| {
+        let mut route = route(json!({ "id": "r" }));
+        route[field] = value;
+        route
+    };
+    let off = json!({ "name": key, "uri": "/b", "status": 0 });
+    let notes = [
+        json!({ "routes": [named("desc", json!("d")), off] }),
+        json!({ "routes": [named("desc", json!("d")), { "name": key, "uri": "/b" }] }),
+        named("uri", json!(format!("/:{long}"))),
+        json!({ "routes": [named("id", json!(key))] }),
+    ];
+    for text in notes {
+        rendered(&text, &Options::default());
+    }
+    for name in [key, long.as_str()] {
+        let mut meta = openwhisk(json!({}));
+        meta["_meta"] = json!({ name: 1 });
+        let errors = [
+            named("uri", json!(format!("/a+{long}/*"))),
+            named("host", json!(format!("a b{long}"))),
+            named(name, json!(1)),
+            json!({ "routes": [named("desc", json!("d"))], name: 1 }),
+            json!({ "routes": [named("desc", json!("d"))], "global_rules": [{ "plugins": { name: {} } }] }),
+            json!({ "list": [], name: 1 }),
+            json!({ "list": [{ "key": "/apisix/routes/1", "value": {}, name: 1 }] }),
+            json!({ "node": { "dir": true, "nodes": [], name: 1 } }),
+            named("plugins", json!({ "openwhisk": meta })),
+            named("plugins", json!({ "openwhisk": {}, name: {} })),
+            named("plugins", json!({ "openwhisk-wasm": { "conf": {}, name: {} } })),
+        ];
+        for text in errors {
+            let said = refused(&text, &Options::default());
+            assert!(said.iter().all(|line| line.len() < 400), "{said:?}");
+        }
+    }
+}
+
+#[test]
 fn what_an_object_is_stands_before_its_id() {
     let plugins = json!({ "plugins": { "ip-restriction": {} } });
     let route = route(json!({}));

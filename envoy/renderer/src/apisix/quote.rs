@@ -1,0 +1,35 @@
+//! Texts of `APISIX` in messages: short, and without what could be a key in the wrong place.
+
+/// How much of a text is shown, in characters: as much as the filter shows.
+const QUOTED: usize = 64;
+
+/// A text in quotes, cut.
+pub fn quoted(text: &str) -> String {
+    let count = text.chars().count();
+    let rest = if count > QUOTED { format!("… ({count} characters)") } else { String::new() };
+    format!("{:?}{rest}", text.chars().take(QUOTED).collect::<String>())
+}
+
+/// A name of a field or a plugin, escaped. None if it is none: with a colon or this long it could be a key.
+pub fn name(text: &str) -> Option<String> {
+    let is_name = !text.contains(':') && text.chars().count() <= QUOTED;
+    is_name.then(|| text.escape_debug().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_and_names_are_shown_if_they_are_some() {
+        let (exact, long) = ("é".repeat(64), "é".repeat(65));
+        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
+        assert_eq!(quoted(&exact), format!("\"{exact}\""));
+        assert_eq!(quoted(&long), format!("\"{exact}\"… (65 characters)"));
+        assert_eq!(name("a\nb"), Some("a\\nb".to_owned()));
+        assert_eq!(name(&exact), Some(exact));
+        for text in ["user:key", &long] {
+            assert_eq!(name(text), None, "{text}");
+        }
+    }
+}
