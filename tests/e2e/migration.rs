@@ -141,6 +141,10 @@ const AS_NORMALISED: &[Case] = &[
     ("GET", "h", "/x/../admin/x", &[], "admin"),
     ("GET", "h", "/admin/../x", &[], REST),
     ("GET", "h", "/./admin/x", &[], "admin"),
+    // Where Envoy differs: to nginx the first two are no path below `/admin/`, and the third is `/admin/x`.
+    ("GET", "h", "/admin\\x", &[], "admin"),
+    ("GET", "h", "/admin%5Cx", &[], "admin"),
+    ("GET", "h", "/a//../admin/x", &[], REST),
     ("GET", "h", "/a+b", &[], "plus"),
     ("GET", "h", "/a%2Bb", &[], "plus"),
     ("GET", "h", "/a%2bb", &[], "plus"),
