@@ -212,7 +212,7 @@ def calls_of(rendered, listen):
             path = found[1]
         elif key == "name":
             field = value
-        elif (found := re.search(r"(?:exact|regex): ([A-Z]+)", line)) and field == '":method"':
+        elif (found := re.search(r"(?:exact|regex): \"?([A-Z]+)", line)) and field == '":method"':
             method = found[1]
         elif key == "route" and path:
             arguments = ["-X", method] if method else []
