@@ -180,7 +180,7 @@ const AS_CONDITIONS: &[Case] = &[
     ("GET", "h", "/m", &[("x-version", "2")], "newer"),
     ("GET", "h", "/m", &[("x-version", "22")], "any"),
     // Why conditions on headers are refused without `--without vars`: on APISIX this is the other way round. And of several
-    // lines Envoy looks at each, or before 1.37 at all of them joined, as nginx does.
+    // lines Envoy 1.40 looks at each, and 1.36 at all of them joined, as nginx does.
     ("GET", "h", "/m", &[("X_Version", "2")], "any"),
     ("GET", "h", "/m", &[], "any"),
     ("HEAD", "h", "/m", &[], "any"),
