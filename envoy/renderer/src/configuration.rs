@@ -112,10 +112,11 @@ fn variable(token: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn read(attributes: &str) -> Configuration {
+    /// The configuration of one route with these attributes beside the required ones.
+    pub(crate) fn read(attributes: &str) -> Configuration {
         let json = format!(r#"{{"api_host": "http://ow", "namespace": "n", "action": "a", {attributes}}}"#);
         Configuration::read(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
     }

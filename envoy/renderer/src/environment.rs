@@ -52,11 +52,7 @@ impl std::error::Error for NotAllowed {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(attributes: &str) -> Configuration {
-        let json = format!(r#"{{"api_host": "http://ow", "namespace": "n", "action": "a", {attributes}}}"#);
-        Configuration::read(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
-    }
+    use crate::configuration::tests::read;
 
     #[test]
     fn only_what_is_for_the_filter_or_allowed_is_read() {
