@@ -1,16 +1,6 @@
 //! The README is executed: its configurations are parsed, its tables and links compared with the code.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects,
-    reason = "test code stops at the first surprise"
-)]
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use http::StatusCode;
 use openwhisk_filter::config::Config;
@@ -24,7 +14,9 @@ use openwhisk_filter::shaping::{Misshapen, reply_to_result};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
 
-const README: &str = include_str!("../README.md");
+use crate::root;
+
+const README: &str = include_str!("../../README.md");
 
 fn events() -> Parser<'static> {
     Parser::new_ext(README, Options::ENABLE_TABLES)
@@ -101,15 +93,15 @@ fn json_blocks_are_configurations_the_filter_accepts() {
 
 #[test]
 fn the_api_in_one_action_is_the_one_that_the_tests_run() {
-    let action = include_str!("api/orders.js");
+    let action = include_str!("../api/orders.js");
     assert!(blocks("js").iter().any(|block| block == action), "the README does not show tests/api/orders.js");
-    let filter = include_str!("api/filter.json");
+    let filter = include_str!("../api/filter.json");
     assert!(blocks("json").iter().any(|block| block == filter), "the README does not show tests/api/filter.json");
 }
 
 #[test]
 fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
-    let reference: Value = serde_saphyr::from_str(include_str!("../envoy/envoy.yaml")).expect("YAML");
+    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
     let reference = reference.pointer(manager).expect("the filter is the first one");
     accepted(filter_configuration(reference));
@@ -332,7 +324,7 @@ fn the_table_of_metrics_is_that_of_the_code() {
 
 #[test]
 fn the_access_log_is_that_of_the_reference_configuration() {
-    let reference: Value = serde_saphyr::from_str(include_str!("../envoy/envoy.yaml")).expect("YAML");
+    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
     let blocks = blocks("yml");
     let block = blocks.iter().find(|block| block.starts_with("access_log:")).expect("the access log");
@@ -343,7 +335,7 @@ fn the_access_log_is_that_of_the_reference_configuration() {
 /// The numbers come from one run, whose report lies beside its charts.
 #[test]
 fn the_table_of_costs_is_that_of_the_report() {
-    let report: Value = serde_json::from_str(include_str!("bench/charts/report.json")).expect("JSON");
+    let report: Value = serde_json::from_str(include_str!("../bench/charts/report.json")).expect("JSON");
     let measured = report["ratios"].as_array().expect("rows");
     let number = |value: &Value| value.as_f64().expect("a number");
     let ratio = |row: &Value, of: &str| match &row[of] {
@@ -371,7 +363,7 @@ fn the_table_of_costs_is_that_of_the_report() {
 
 #[test]
 fn links_lead_somewhere_and_every_source_file_is_on_the_map() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     for event in events() {
         if let Event::Start(Tag::Link { dest_url, .. }) = event
             && !dest_url.contains("://")
@@ -388,7 +380,7 @@ fn links_lead_somewhere_and_every_source_file_is_on_the_map() {
 
 #[test]
 fn the_commands_exist() {
-    let makefile = include_str!("../Makefile");
+    let makefile = include_str!("../../Makefile");
     let spans = events().filter_map(|event| if let Event::Code(code) = event { Some(code.to_string()) } else { None });
     let lines = blocks("sh").into_iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>());
     let mut found = 0;
@@ -404,7 +396,7 @@ fn the_commands_exist() {
 
 #[test]
 fn the_version_of_envoy_is_the_tested_one() {
-    let make = include_str!("../Makefile");
+    let make = include_str!("../../Makefile");
     let version = make.lines().find_map(|line| line.strip_prefix("envoy_version := ")).expect("a version");
     for expected in [format!("(version {version})"), format!("envoyproxy/envoy:v{version}")] {
         assert!(README.contains(&expected), "{expected}");

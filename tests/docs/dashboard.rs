@@ -1,11 +1,4 @@
 //! The dashboard for Grafana shows what the filter counts. No Grafana is run here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code stops at the first surprise"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +6,7 @@ use openwhisk_filter::config::Config;
 use openwhisk_filter::metric::{ErrorKind, Kind, Metric};
 use serde_json::{Value, json};
 
-const DASHBOARD: &str = include_str!("../envoy/dashboard.json");
+const DASHBOARD: &str = include_str!("../../envoy/dashboard.json");
 
 /// The metrics of the filter on Envoy's `/stats/prometheus`, with their labels.
 fn metrics() -> BTreeMap<String, BTreeSet<String>> {

@@ -3,14 +3,6 @@
 //! There is neither a cluster nor a container engine here, so nothing of it is run. Checked is that each file can be read,
 //! that its parts fit together and that the filter accepts its configuration; `tests/manifests/` checks the manifests
 //! against the published schemas.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "test code stops at the first surprise"
-)]
 
 use std::collections::BTreeSet;
 use std::env;
@@ -22,21 +14,23 @@ use openwhisk_filter::api_host::{ApiHost, Scheme};
 use openwhisk_filter::config::Config;
 use serde_json::{Map, Value, json};
 
-const ISTIO: &str = include_str!("../envoy/istio.yaml");
-const ENVOY_GATEWAY: &str = include_str!("../envoy/envoy-gateway.yaml");
-const REFERENCE: &str = include_str!("../envoy/envoy.yaml");
-const COMPOSE: &str = include_str!("../envoy/docker-compose.yaml");
-const DOCKERFILE: &str = include_str!("../envoy/Dockerfile");
-const MAKEFILE: &str = include_str!("../Makefile");
+use crate::root;
+
+const ISTIO: &str = include_str!("../../envoy/istio.yaml");
+const ENVOY_GATEWAY: &str = include_str!("../../envoy/envoy-gateway.yaml");
+const REFERENCE: &str = include_str!("../../envoy/envoy.yaml");
+const COMPOSE: &str = include_str!("../../envoy/docker-compose.yaml");
+const DOCKERFILE: &str = include_str!("../../envoy/Dockerfile");
+const MAKEFILE: &str = include_str!("../../Makefile");
 
 /// What `make build` makes of the filter.
 const FILTER: &str = "target/wasm32-wasip1/release/openwhisk_filter.wasm";
 
-/// The image that the manifests name.
-const IMAGE: &str = concat!("registry.example/openwhisk-filter:", env!("CARGO_PKG_VERSION"));
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The image that the manifests name: that of the filter in its version.
+fn image() -> String {
+    let manifest = include_str!("../../Cargo.toml");
+    let version = manifest.split("version = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a version");
+    format!("registry.example/openwhisk-filter:{version}")
 }
 
 /// The resources of a manifest.
@@ -104,7 +98,7 @@ fn the_parts_of_the_manifest_of_istio_fit_together() {
     assert_eq!(configuration["request_body"], "buffer_filter");
     assert!(configuration["max_concurrency"].is_u64(), "{configuration}");
     assert_eq!(plugin["failStrategy"], "FAIL_RELOAD");
-    assert_eq!(plugin["url"], format!("oci://{IMAGE}"));
+    assert_eq!(plugin["url"], format!("oci://{}", image()));
     assert_eq!(the_only(&plugin["vmConfig"]["env"]), &json!({"name": variable, "valueFrom": "HOST"}));
     assert!(ISTIO.contains(&format!("--from-literal={variable}=user:key")), "how the key gets there");
 
@@ -244,7 +238,7 @@ fn the_parts_of_the_manifest_of_envoy_gateway_fit_together() {
     let configuration = &wasm["config"];
     let (api_host, variable, limit) = accepted(configuration);
     assert_eq!(configuration["request_body"], "buffer_filter");
-    assert_eq!(wasm["code"], json!({"type": "Image", "image": {"url": IMAGE}}));
+    assert_eq!(wasm["code"], json!({"type": "Image", "image": {"url": image()}}));
     assert_eq!(the_only(&wasm["env"]["hostKeys"]), &json!(variable));
 
     // No action takes all calls of the cluster.
@@ -294,7 +288,7 @@ fn the_image_is_one_layer_with_plugin_wasm() {
     assert_eq!(lines, ["FROM scratch", "COPY openwhisk_filter.wasm ./plugin.wasm"]);
     let (context, file) = FILTER.rsplit_once('/').expect("a folder");
     assert_eq!(file, "openwhisk_filter.wasm");
-    let command = format!("docker build -f envoy/Dockerfile -t {IMAGE} {context}");
+    let command = format!("docker build -f envoy/Dockerfile -t {} {context}", image());
     assert!(DOCKERFILE.contains(&command), "{command}");
 }
 

@@ -1,14 +1,6 @@
-//! The JSON Schema of the configuration, [`envoy/schema.json`](../envoy/schema.json), says what the filter says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code stops at the first surprise"
-)]
+//! The JSON Schema of the configuration, `envoy/schema.json`, says what the filter says.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use corpus::{Configuration, GUEST, configurations};
 use jsonschema::Validator;
@@ -17,6 +9,8 @@ use openwhisk_filter::config::Config;
 use openwhisk_filter::layer::{ATTRIBUTES, OF_A_ROUTE, OF_THE_TOP_LEVEL};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value, json};
+
+use crate::root;
 
 /// What an editor never sees as a value.
 const NO_JSON: &str = "it is no JSON value";
@@ -39,7 +33,7 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
 ];
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../envoy/schema.json")).expect("JSON")
+    serde_json::from_str(include_str!("../../envoy/schema.json")).expect("JSON")
 }
 
 fn validator() -> Validator {
@@ -47,8 +41,7 @@ fn validator() -> Validator {
 }
 
 fn all_configurations() -> Vec<Configuration> {
-    configurations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations.yaml"))
-        .unwrap_or_else(|error| panic!("{error}"))
+    configurations(&root().join("tests/configurations.yaml")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Whether the filter takes a configuration.
@@ -240,7 +233,7 @@ fn the_defaults_are_those_of_the_code() {
 fn the_defaults_and_what_is_required_are_those_of_the_readme() {
     let mut defaults = defaults();
     let required = schema()["else"]["required"].clone();
-    let rows = include_str!("../README.md").lines().skip_while(|line| !line.starts_with("| attribute |"));
+    let rows = include_str!("../../README.md").lines().skip_while(|line| !line.starts_with("| attribute |"));
     let mut names = Vec::new();
     for row in rows.skip(2).take_while(|line| line.starts_with('|')) {
         let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();

@@ -1,11 +1,4 @@
 //! The demo of `make run`: what the README promises to somebody who types it.
-#![allow(
-    clippy::panic,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "test code stops at the first surprise"
-)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -15,6 +8,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
+
+use crate::root;
 
 /// How long anything may take. Far more than needed, on a busy machine too: reached only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -45,7 +40,7 @@ impl Drop for Running {
 
 fn demo(environment: &[(&str, String)]) -> Command {
     let mut command = Command::new("python3");
-    command.arg("envoy/run.py").current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.arg("envoy/run.py").current_dir(root());
     for name in ["OPENWHISK", "CONFIG", "CA"] {
         command.env_remove(name);
     }
@@ -76,7 +71,7 @@ fn end(demo: Child, signal: &str) -> Output {
 
 #[test]
 fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let (port, openwhisk) = (free_port(), free_port());
     let mut demo =
         demo(&[("PORT", port.to_string()), ("OPENWHISK_PORT", openwhisk.to_string())]).spawn().expect("python3 runs");
@@ -113,13 +108,13 @@ fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind()
 
 #[test]
 fn the_demo_uses_an_openwhisk_that_is_already_there() {
-    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/openwhisk-local");
-    let openwhisk = Command::new(server)
+    let server = root().join("target/release/openwhisk-local");
+    let openwhisk = Command::new(&server)
         .args(["--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("{server}: {error}: run `make build` first"));
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make build` first", server.display()));
     let mut openwhisk = Running(openwhisk);
     let mut listens = String::new();
     BufReader::new(openwhisk.0.stdout.take().expect("piped")).read_line(&mut listens).expect("a line");

@@ -1,0 +1,28 @@
+//! The documentation is executed, and what users copy from this repository is checked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "test code stops at the first surprise"
+)]
+
+/// The dashboard for Grafana.
+mod dashboard;
+/// `make run`.
+mod demo;
+/// The manifests of Istio and Envoy Gateway, the image, docker compose.
+mod manifests;
+/// The pages.
+mod readme;
+/// The JSON Schema of the configuration.
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
