@@ -9,14 +9,31 @@
     reason = "test code stops at the first surprise"
 )]
 
+// The pages.
+/// Commands, options and versions.
+mod commands;
+/// Configurations, and the table of attributes.
+mod configuration;
+/// The tables of errors.
+mod errors;
+/// The numbers.
+mod evidence;
+/// Links and anchors.
+mod links;
+/// Metrics and the access log.
+mod metrics;
+/// Modules of the filter, and the map of them.
+mod modules;
+/// What a page consists of.
+mod page;
+
+// What users copy.
 /// The dashboard for Grafana.
 mod dashboard;
 /// `make run`.
 mod demo;
 /// The manifests of Istio and Envoy Gateway, the image, docker compose.
 mod manifests;
-/// The pages.
-mod readme;
 /// The JSON Schema of the configuration.
 mod schema;
 

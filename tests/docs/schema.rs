@@ -10,6 +10,7 @@ use openwhisk_filter::layer::{ATTRIBUTES, OF_A_ROUTE, OF_THE_TOP_LEVEL};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value, json};
 
+use crate::configuration::attributes;
 use crate::root;
 
 /// What an editor never sees as a value.
@@ -230,23 +231,18 @@ fn the_defaults_are_those_of_the_code() {
 }
 
 #[test]
-fn the_defaults_and_what_is_required_are_those_of_the_readme() {
+fn the_defaults_and_what_is_required_are_those_of_the_page() {
     let mut defaults = defaults();
     let required = schema()["else"]["required"].clone();
-    let rows = include_str!("../../README.md").lines().skip_while(|line| !line.starts_with("| attribute |"));
-    let mut names = Vec::new();
-    for row in rows.skip(2).take_while(|line| line.starts_with('|')) {
-        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        let (name, default) = (cells[1], cells[3]);
-        names.push(name.to_owned());
+    for row in attributes() {
+        let (name, default) = (&row[0], &row[2]);
         let in_schema = defaults.remove(name);
-        match default {
+        match default.as_str() {
             "required" => assert!(required.as_array().expect("a list").contains(&json!(name)), "{name}"),
-            "none" | "host:port of `api_host" => assert_eq!(in_schema, None, "{name}"),
+            "none" | "host:port of api_host" => assert_eq!(in_schema, None, "{name}"),
             value => assert_eq!(in_schema, Some(serde_json::from_str(value).expect(value)), "{name}"),
         }
     }
-    assert_eq!(names, ATTRIBUTES, "the table of attributes");
-    assert!(defaults.is_empty(), "{defaults:?} are not in the README");
+    assert!(defaults.is_empty(), "{defaults:?} are not on the page");
     assert_eq!(required.as_array().expect("a list").len(), 4);
 }

@@ -1,4 +1,4 @@
-//! `tests/api`, a small HTTP API in one action, which the README shows.
+//! `tests/api`, a small HTTP API in one action, which docs/functions.md shows.
 
 use std::fs;
 

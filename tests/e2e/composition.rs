@@ -1,4 +1,4 @@
-//! Other filters of Envoy around this one, in configurations that `openwhisk-envoy` prints: what the table of the README
+//! Other filters of Envoy around this one, in configurations that `openwhisk-envoy` prints: what the table of docs/operations.md
 //! promises of each.
 
 use std::io::Read;
@@ -25,10 +25,10 @@ pub const FILTERS: &str = "/static_resources/listeners/0/filter_chains/0/filters
 pub const ROUTE: &str =
     "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0";
 
-/// A row of the README's table.
+/// A row of the table on that page.
 type Row = (&'static str, fn());
 
-/// The rows of the README's table, by the name of the filter, or of the setting, in its first column.
+/// The rows of the table on that page, by the name of the filter, or of the setting, in its first column.
 const ROWS: &[Row] = &[
     ("cors", cors),
     ("local_ratelimit", local_ratelimit),
@@ -47,21 +47,21 @@ pub fn add(plan: &mut Plan) {
     for (name, test) in ROWS {
         plan.test_alone(&format!("composition::{name}"), *test);
     }
-    plan.test_alone("composition::the_table_of_the_readme_is_what_is_tried", documented);
+    plan.test_alone("composition::the_table_of_the_page_is_what_is_tried", documented);
     plan.test_alone("composition::what_gets_by_the_filter_reaches_nothing", without_the_filter);
     plan.test_alone("composition::the_access_log_tells_who_answered", access_log);
 }
 
 fn documented() {
-    let readme = include_str!("../../README.md").lines();
-    let rows = readme.skip_while(|line| !line.starts_with("| filter or setting |")).skip(2);
+    let page = include_str!("../../docs/operations.md").lines();
+    let rows = page.skip_while(|line| !line.starts_with("| filter or setting |")).skip(2);
     let rows: Vec<_> = rows.map_while(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(rows, ROWS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 }
 
-/// What the README shows for a setting.
+/// What the page shows for a setting.
 fn recipe(name: &str) -> Value {
-    let block = include_str!("../../README.md").split("```yml\n").find(|block| block.starts_with(name));
+    let block = include_str!("../../docs/operations.md").split("```yml\n").find(|block| block.starts_with(name));
     let block = block.and_then(|block| block.split("```").next()).unwrap_or_else(|| panic!("no recipe of {name}"));
     let mut block: Value = serde_saphyr::from_str(block).unwrap_or_else(|error| panic!("{error}"));
     block[name].take()

@@ -28,7 +28,7 @@ mod stage;
 mod upstream;
 
 // The tests.
-/// `tests/api`, the HTTP API in one action that the README shows.
+/// `tests/api`, the HTTP API in one action that docs/functions.md shows.
 mod api;
 /// Other filters of Envoy around this one.
 mod composition;

@@ -1,4 +1,4 @@
-//! What others on the same worker feel of a large result: a measurement for the README, with no limit.
+//! What others on the same worker feel of a large result: a measurement for docs/evidence.md, with no limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};

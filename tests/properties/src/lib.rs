@@ -5,7 +5,7 @@
 //! fuzz targets in `tests/fuzz` with whatever leads somewhere new.
 //!
 //! What answers, shaped results and the parameters of a request become is written down a second time in [`naive`], from
-//! the README and in the simplest way, and compared.
+//! docs/functions.md and in the simplest way, and compared.
 #![allow(clippy::panic, reason = "a broken invariant stops the test")]
 
 /// Ends a check with a sentence where a condition does not hold.

@@ -97,7 +97,7 @@ fn check_asked(input: &Asked) -> Held {
     }
 }
 
-/// The parameters of a request are those that the README promises.
+/// The parameters of a request are those that docs/functions.md promises.
 fn check(
     input: &Asked,
     path_prefix: &str,

@@ -96,10 +96,10 @@ fn all_that_is_not_translated_is_told_at_once() {
 }
 
 #[test]
-fn the_error_in_the_readme_is_the_one_that_is_told() {
-    let readme = include_str!("../../../../README.md");
+fn the_error_in_the_page_is_the_one_that_is_told() {
+    let page = include_str!("../../../../docs/apisix.md");
     let said = refused(&json!({ "routes": [route(json!({ "plugins": { "key-auth": {} } }))] }), &Options::default());
-    assert!(readme.contains(&format!("\nerror: {}\n", said[0])), "{said:?}");
+    assert!(page.contains(&format!("\nerror: {}\n", said[0])), "{said:?}");
 }
 
 #[test]

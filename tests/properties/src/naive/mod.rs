@@ -1,4 +1,4 @@
-//! What the README says, written down in the simplest way, without the functions of the filter: an oracle to compare
+//! What docs/functions.md says, written down in the simplest way, without the functions of the filter: an oracle to compare
 //! with.
 //!
 //! It leaves undecided what it cannot read: JSON that `serde_json` does not keep, such as names that come twice.

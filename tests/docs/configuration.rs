@@ -1,0 +1,158 @@
+//! The configurations in the pages are accepted, and the table of attributes is that of the code.
+
+use openwhisk_filter::config::Config;
+use openwhisk_filter::layer::ATTRIBUTES;
+use openwhisk_filter::proxy::Proxy;
+use openwhisk_filter::settings::Settings;
+use serde_json::Value;
+
+use crate::page::{self, Page, Rows};
+
+/// The table of attributes.
+pub fn attributes() -> Rows {
+    Page::read("docs/configuration.md").table("attribute")
+}
+
+fn accepted(json: &str) -> Config {
+    let read_environment = |_: &str| Some("alice:wonderland".to_owned());
+    Config::from_json(json.as_bytes(), &read_environment).unwrap_or_else(|error| panic!("{error}\n{json}"))
+}
+
+/// A configuration without routes.
+pub fn settings(json: &str) -> Settings {
+    match accepted(json) {
+        Config::Every(settings) => *settings,
+        Config::Routes(_) => panic!("{json} has routes"),
+    }
+}
+
+/// The configuration of the filter in a part of an Envoy configuration.
+fn filter_configuration(filter: &Value) -> &str {
+    filter.pointer("/typed_config/config/configuration/value").and_then(Value::as_str).expect("a StringValue")
+}
+
+#[test]
+fn json_blocks_are_configurations_the_filter_accepts() {
+    let mut accepted_blocks = 0;
+    for block in page::for_users().iter().flat_map(|page| page.blocks_in("json")) {
+        let json: Value = serde_json::from_str(&block).expect(&block);
+        // On APISIX a configuration is a part of a route.
+        let configuration = json.pointer("/plugins/openwhisk-wasm/conf").unwrap_or(&json);
+        accepted(&configuration.to_string());
+        accepted_blocks += 1;
+    }
+    assert!(accepted_blocks > 4, "only {accepted_blocks}");
+}
+
+#[test]
+fn the_api_in_one_action_is_the_one_that_the_tests_run() {
+    let page = Page::read("docs/functions.md");
+    for (language, file) in [("js", include_str!("../api/orders.js")), ("json", include_str!("../api/filter.json"))] {
+        assert!(page.blocks_in(language).iter().any(|block| block == file), "the page does not show {file}");
+    }
+}
+
+#[test]
+fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
+    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+    let reference = reference.pointer(manager).expect("the filter is the first one");
+    accepted(filter_configuration(reference));
+    let mut of_envoy = 0;
+    for block in page::for_users().iter().flat_map(|page| page.blocks_in("yaml")) {
+        let block: Value = serde_saphyr::from_str(&block).expect(&block);
+        if let Some(plugin) = block.pointer("/wasm/plugins/0") {
+            assert_eq!(plugin["name"], "openwhisk-wasm");
+            continue;
+        }
+        of_envoy += 1;
+        accepted(filter_configuration(&block));
+        for setting in ["allow_on_headers_stop_iteration", "failure_policy", "vm_config/environment_variables"] {
+            let setting = format!("/typed_config/config/{setting}");
+            assert_eq!(block.pointer(&setting), reference.pointer(&setting), "{setting}");
+        }
+    }
+    assert_eq!(of_envoy, 1);
+}
+
+#[test]
+fn the_mistake_in_the_pages_is_the_one_that_is_told() {
+    let config = br#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a", "timeout": 0}"#;
+    let mistake = Config::from_json(config, &|_| None).expect_err("a mistake").to_string();
+    let page = Page::read("docs/configuration.md");
+    let shown: Vec<_> = page.blocks_in("text");
+    assert_eq!(shown, [format!("openwhisk: {mistake}\n"), format!("error: {mistake}\n")]);
+}
+
+#[test]
+fn the_modes_are_those_of_the_code() {
+    let rows = Page::read("docs/configuration.md").table("mode");
+    let modes: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    let config = r#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a", "mode": "x"}"#;
+    let mistake = Config::from_json(config.as_bytes(), &|_| None).expect_err("a mistake").to_string();
+    assert!(mistake.ends_with(&format!("expected one of {}", modes.join(", "))), "{mistake}: {modes:?}");
+}
+
+#[test]
+fn the_table_of_attributes_is_that_of_the_code() {
+    let rows = attributes();
+    let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names, ATTRIBUTES);
+
+    let complete = |extra: &str| {
+        settings(&format!(
+            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"{extra}}}"#
+        ))
+    };
+    for row in rows {
+        let (name, kind, default) = (&row[0], &row[1], &row[2]);
+        match default.as_str() {
+            "required" => {
+                let missing = Config::from_json(b"{}", &|_| None).expect_err("everything is missing").to_string();
+                assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
+            }
+            "none" => {
+                assert!(
+                    ["package", "path_prefix", "forward_headers", "max_concurrency", "routes"].contains(&name.as_str()),
+                    "{name}"
+                );
+            }
+            "host:port of api_host" => assert_eq!(complete("").upstream().as_ref(), "ow:80"),
+            // Whether it is given matters on APISIX, which warns of it.
+            value if name == "keepalive_timeout" => {
+                let given = complete(&format!(r#", "{name}": {value}"#));
+                assert_eq!(complete("").keepalive_timeout(), given.keepalive_timeout(), "{name}: {value}");
+            }
+            value if name == "keepalive_pool" => {
+                let given = complete(&format!(r#", "{name}": {value}"#));
+                assert_eq!(given.without_effect_on(Proxy::Apisix).len(), 1, "{name}: {value}");
+            }
+            value => {
+                assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
+                let expected = match value {
+                    "true" => "boolean",
+                    text if text.starts_with('"') => "string",
+                    _ => "integer",
+                };
+                assert!(kind.starts_with(expected), "{name} is {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
+    let config = settings(
+        r#"{"api_host": "https://ow", "service_token": "a:b", "namespace": "n", "action": "a",
+            "ssl_verify": false, "retries": 1, "keepalive_timeout": 1000, "keepalive_pool": 5,
+            "request_body": "buffer_filter"}"#,
+    );
+    let warned = config.without_effect_on(Proxy::Apisix);
+    let rows = attributes().into_iter().filter(|row| row[4].starts_with("no effect"));
+    let documented: Vec<_> = rows.map(|row| format!("`{}`", row[0])).collect();
+    assert_eq!(warned.len(), documented.len());
+    for (sentence, attribute) in warned.iter().zip(&documented) {
+        assert!(sentence.starts_with(attribute), "{attribute}: {sentence}");
+    }
+    assert!(config.without_effect_on(Proxy::Envoy).is_empty());
+}
