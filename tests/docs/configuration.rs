@@ -2,8 +2,10 @@
 
 use openwhisk_filter::config::Config;
 use openwhisk_filter::layer::ATTRIBUTES;
+use openwhisk_filter::outcome::LARGEST_ANSWER;
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::settings::Settings;
+use openwhisk_filter::shaping::{Misshapen, reply_to_result};
 use serde_json::Value;
 
 use crate::page::{self, Page, Rows};
@@ -155,4 +157,52 @@ fn what_has_no_effect_on_apisix_is_warned_of_and_documented() {
         assert!(sentence.starts_with(attribute), "{attribute}: {sentence}");
     }
     assert!(config.without_effect_on(Proxy::Envoy).is_empty());
+}
+
+/// The numbers in a text.
+fn numbers(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).collect()
+}
+
+#[test]
+fn the_ranges_in_the_table_are_those_of_the_code() {
+    for row in attributes().iter().filter(|row| row[1].starts_with("integer")) {
+        let config = format!(
+            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a", "{}": -1}}"#,
+            row[0]
+        );
+        let mistake = Config::from_json(config.as_bytes(), &|_| None).expect_err("a mistake").to_string();
+        let (_, expected) = mistake.split_once("expected ").expect("what was expected");
+        // What is not in words: nobody expects less than none or one.
+        for number in numbers(expected).iter().filter(|number| !["0", "1"].contains(number)) {
+            assert!(numbers(&row[3]).contains(number), "{}: {expected}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn the_limits_in_the_pages_are_those_of_the_code() {
+    let lines = serde_json::json!({"headers": {"a": vec![0; 1000]}}).to_string();
+    let Err(Misshapen::BrokenRule(rule)) = reply_to_result(&lines) else { panic!("a thousand lines break a rule") };
+    let rule = rule.to_string();
+    let [most_lines, most_bytes] = numbers(&rule)[..2] else { panic!("{rule}") };
+    let functions = Page::read("docs/functions.md").table("key");
+    let shown = functions[1][1].replace(',', "");
+    assert!(shown.contains(&format!("{most_lines} lines and {most_bytes} bytes at most")), "{rule}: {shown}");
+
+    let answer = format!("{} MiB", LARGEST_ANSWER >> 20);
+    for page in ["README.md", "docs/architecture.md", "docs/operations.md"] {
+        assert!(Page::read(page).text.contains(&answer), "{page}: {answer}");
+    }
+
+    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
+    let breaker = "/static_resources/clusters/0/circuit_breakers/thresholds/0/max_requests";
+    let calls: Value = serde_json::from_str(include_str!("../../envoy/hello.json")).expect("JSON");
+    let operations = Page::read("docs/operations.md").text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        format!("`max_requests` ({} in what `openwhisk-envoy` prints)", reference.pointer(breaker).expect(breaker)),
+        format!("The reference and the manifests have {},", calls["max_concurrency"]),
+    ] {
+        assert!(operations.contains(&expected), "{expected}");
+    }
 }
