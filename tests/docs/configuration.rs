@@ -198,7 +198,7 @@ fn the_limits_in_the_pages_are_those_of_the_code() {
     let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let breaker = "/static_resources/clusters/0/circuit_breakers/thresholds/0/max_requests";
     let calls: Value = serde_json::from_str(include_str!("../../envoy/hello.json")).expect("JSON");
-    let operations = Page::read("docs/operations.md").text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let operations = Page::read("docs/operations.md").sentences();
     for expected in [
         format!("`max_requests` ({} in what `openwhisk-envoy` prints)", reference.pointer(breaker).expect(breaker)),
         format!("The reference and the manifests have {},", calls["max_concurrency"]),

@@ -27,6 +27,11 @@ impl Page {
         Self { path: path.to_owned(), text }
     }
 
+    /// Its text in one line, as sentences go on in the next.
+    pub fn sentences(&self) -> String {
+        self.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// What it consists of.
     pub fn events(&self) -> Parser<'_> {
         Parser::new_ext(&self.text, Options::ENABLE_TABLES)
