@@ -1,5 +1,5 @@
-//! Other filters of Envoy around this one, in configurations that `openwhisk-envoy` prints: what the table of docs/operations.md
-//! promises of each.
+//! Other filters of Envoy around this one, in configurations that `openwhisk-envoy` prints: what the table of
+//! docs/operations.md promises of each.
 
 use std::io::Read;
 use std::sync::Arc;
