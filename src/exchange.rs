@@ -9,15 +9,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::answer::{Activation, Outcome};
 use crate::call::Call;
+use crate::call::parameters::parameters;
+use crate::call::request::{BodyEnd, Request};
+use crate::config::settings::RequestBody;
 use crate::error::Error;
-use crate::open_calls::OpenCall;
-use crate::outcome::Outcome;
-use crate::payload::payload;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::request::{BodyEnd, Request};
-use crate::settings::RequestBody;
+use crate::target::open_calls::OpenCall;
 use crate::target::{Choice, Target, Targets};
 
 /// What the host has to do next.
@@ -37,21 +37,77 @@ pub enum Step {
     Fail(Error, Reply),
 }
 
-/// One request and the reply to it.
-#[derive(Debug)]
-pub struct Exchange {
-    target: Option<Rc<Target>>,
-    request_id: String,
-    state: State,
+/// How much of a request there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More follows.
+    Partial,
+    /// It has ended.
+    Complete,
 }
+
+impl Progress {
+    /// That of a stream, which has ended or not.
+    #[must_use]
+    pub const fn of(has_ended: bool) -> Self {
+        if has_ended { Self::Complete } else { Self::Partial }
+    }
+}
+
+/// One request and the reply to it.
+///
+/// ```
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// use openwhisk_filter::answer::{Answer, Outcome};
+/// use openwhisk_filter::config::Config;
+/// use openwhisk_filter::exchange::{Exchange, Progress, Step};
+/// use openwhisk_filter::proxy::Proxy;
+/// use openwhisk_filter::target::Targets;
+///
+/// let json = br#"{"api_host": "http://ow", "service_token": "user:key", "namespace": "guest", "action": "hello"}"#;
+/// let targets = Targets::new(Config::from_json(json, &|_| None)?);
+/// let mut exchange = Exchange::new(Some(Rc::new(targets)));
+///
+/// let clock = || Duration::ZERO;
+/// let step = exchange.on_request_headers(Proxy::Envoy, clock, || None, Vec::new, Progress::Complete);
+/// let Step::Invoke(call) = step else { panic!("{step:?}") };
+/// assert_eq!(call.upstream(), "ow:80");
+///
+/// let headers = [(":status".to_owned(), b"200".to_vec())];
+/// let answer = Answer::read(Proxy::Envoy, &headers, b"{}".to_vec(), Duration::ZERO).unwrap();
+/// let step = exchange.on_outcome(Outcome::Answered(answer));
+/// let Step::Send(reply) = step else { panic!("{step:?}") };
+/// assert_eq!(reply.body, b"{}");
+/// # Ok::<(), openwhisk_filter::config::mistake::ConfigError>(())
+/// ```
+#[derive(Debug)]
+pub struct Exchange(State);
 
 #[derive(Debug)]
 enum State {
     Unconfigured,
     New(Rc<Targets>),
     Passing,
-    Reading { target: Rc<Target>, proxy: Proxy, request: Request, end: BodyEnd, body_size: usize },
-    Calling { target: Rc<Target>, proxy: Proxy, open_call: Option<OpenCall> },
+    /// It failed before anything was known of it.
+    Refused,
+    Serving(Serving),
+}
+
+/// A request that is served.
+#[derive(Debug)]
+struct Serving {
+    target: Rc<Target>,
+    proxy: Proxy,
+    request_id: String,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Reading { request: Request, end: BodyEnd, body_size: usize },
+    Calling { open_call: Option<OpenCall> },
     Over,
 }
 
@@ -59,11 +115,10 @@ impl Exchange {
     /// An exchange that has seen nothing yet. Without targets it can only fail.
     #[must_use]
     pub fn new(targets: Option<Rc<Targets>>) -> Self {
-        let state = targets.map_or(State::Unconfigured, State::New);
-        Self { target: None, request_id: String::new(), state }
+        Self(targets.map_or(State::Unconfigured, State::New))
     }
 
-    /// The headers of the request came from a proxy. `is_all` if nothing follows.
+    /// The headers of the request came from a proxy.
     ///
     /// `read_clock` gives the time of the worker, which begins anywhere and only goes on; here and below it is asked only
     /// where calls are counted. `read_route` gives the name of its route, `read_headers` the headers: lower-case names,
@@ -74,42 +129,28 @@ impl Exchange {
         read_clock: impl FnOnce() -> Duration,
         read_route: impl FnOnce() -> Option<Vec<u8>>,
         read_headers: impl FnOnce() -> Vec<(String, Vec<u8>)>,
-        is_all: bool,
+        progress: Progress,
     ) -> Step {
-        let targets = match std::mem::replace(&mut self.state, State::Over) {
-            State::Unconfigured => return self.fail(Error::NotConfigured),
+        let targets = match &self.0 {
+            State::Unconfigured => return self.refuse(Error::NotConfigured),
             State::New(targets) => targets,
-            state => return self.keep(state),
+            State::Passing => return Step::Pass,
+            State::Refused | State::Serving(_) => return Step::Wait,
         };
         let target = match targets.choose(proxy, read_route) {
             Choice::Serve(target) => target,
-            Choice::Pass => return self.keep(State::Passing),
-            Choice::Unsupported => return self.fail(Error::RoutesUnsupported),
+            Choice::Pass => {
+                self.0 = State::Passing;
+                return Step::Pass;
+            }
+            Choice::Unsupported => return self.refuse(Error::RoutesUnsupported),
         };
         let request = Request::from_headers(read_headers());
-        request.id().clone_into(&mut self.request_id);
-        self.target = Some(Rc::clone(&target));
-        if request.is_grpc() {
-            return self.fail(Error::Grpc);
-        }
-        if let Some(method) = request.refused_method() {
-            return self.fail(Error::MethodNotAllowed { method });
-        }
-        let limit = target.settings().body_limit();
-        if request.content_length().is_some_and(|size| size > limit) {
-            return self.fail(Error::RequestTooLarge { limit });
-        }
-        let end = match request.body_end(proxy) {
-            Ok(end) => end,
-            Err(error) => return self.fail(error),
-        };
-        let request_body = target.settings().request_body();
-        self.state = State::Reading { target, proxy, request, end, body_size: 0 };
-        match request_body {
-            _ if is_all || end == BodyEnd::After(0) => self.invoke(read_clock, |_| None),
-            RequestBody::Pause => Step::Wait,
-            RequestBody::BufferFilter => Step::PassHeaders,
-        }
+        let request_id = request.id().to_owned();
+        let mut serving = Serving { target, proxy, request_id, stage: Stage::Over };
+        let step = serving.begin(request, read_clock, progress);
+        self.0 = State::Serving(serving);
+        step
     }
 
     /// The body has now `size` bytes in all. `read` gives that many of them, if the host has them.
@@ -117,28 +158,10 @@ impl Exchange {
         &mut self,
         read_clock: impl FnOnce() -> Duration,
         size: usize,
-        is_all: bool,
+        progress: Progress,
         read: impl FnOnce(usize) -> Option<Vec<u8>>,
     ) -> Step {
-        let (target, end, body_size) = match &mut self.state {
-            State::Reading { target, end, body_size, .. } => (target, *end, body_size),
-            State::Passing => return Step::Pass,
-            _ => return Step::Wait,
-        };
-        let (size, is_all) = match end {
-            BodyEnd::Told => (size, is_all),
-            BodyEnd::After(length) => {
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
-                (size.min(length), is_all || size >= length)
-            }
-        };
-        *body_size = size;
-        let limit = target.settings().body_limit();
-        if u64::try_from(size).is_ok_and(|size| size <= limit) {
-            if is_all { self.invoke(read_clock, read) } else { Step::Wait }
-        } else {
-            self.fail(Error::RequestTooLarge { limit })
-        }
+        self.serve(|serving| serving.on_body(read_clock, size, progress, read))
     }
 
     /// The trailers came, so the body is complete. `read` gives as many bytes of it as there are.
@@ -147,97 +170,176 @@ impl Exchange {
         read_clock: impl FnOnce() -> Duration,
         read: impl FnOnce(usize) -> Option<Vec<u8>>,
     ) -> Step {
-        self.invoke(read_clock, read)
+        self.serve(|serving| serving.invoke(read_clock, read))
     }
 
     /// The call ended, or could not be made.
     pub fn on_outcome(&mut self, outcome: Outcome) -> Step {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Calling { target, proxy, open_call } => {
-                if let Some(open_call) = open_call {
-                    open_call.end();
-                }
-                let reply = outcome
-                    .into_activation(target.settings(), proxy)
-                    .and_then(Reply::to_activation)
-                    .and_then(|reply| reply.fit_for(proxy, &self.request_id))
-                    .map_err(|error| error.fit_for(proxy));
-                match reply {
-                    Ok(reply) => Step::Send(reply),
-                    Err(error) => self.fail(error),
-                }
-            }
-            state => self.keep(state),
-        }
+        self.serve(|serving| serving.on_outcome(outcome))
     }
 
     /// What the request is sent to, as soon as that is known.
     #[must_use]
     pub fn target(&self) -> Option<&Target> {
-        self.target.as_deref()
+        match &self.0 {
+            State::Serving(serving) => Some(&serving.target),
+            _ => None,
+        }
     }
 
-    /// The request id, or nothing if there is none.
+    /// The request id; empty if there is none, or none is known yet.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        &self.request_id
-    }
-
-    fn invoke(&mut self, read_clock: impl FnOnce() -> Duration, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Reading { target, proxy, request, end, body_size } => {
-                if let BodyEnd::After(length) = end
-                    && u64::try_from(body_size).is_ok_and(|size| size < length)
-                {
-                    return self.fail(Error::IncompleteBody);
-                }
-                // Never an action with half of its parameters, or with none where there are some.
-                let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
-                let Some(body) = body.filter(|body| body.len() == body_size) else {
-                    return self.fail(Error::UnreadableBody);
-                };
-                let body = match payload(target.settings(), &request, body) {
-                    Ok(body) => body,
-                    Err(error) => return self.fail(error),
-                };
-                let open_call = match open_call(&target, read_clock) {
-                    Ok(open_call) => open_call,
-                    Err(error) => return self.fail(error),
-                };
-                let call = Call::new(Rc::clone(target.template()), proxy, request, body);
-                self.state = State::Calling { target, proxy, open_call };
-                Step::Invoke(call)
-            }
-            state => self.keep(state),
+        match &self.0 {
+            State::Serving(serving) => &serving.request_id,
+            _ => "",
         }
     }
 
     /// An event that does not belong here changes nothing.
-    fn keep(&mut self, state: State) -> Step {
-        self.state = state;
-        if matches!(self.state, State::Passing) { Step::Pass } else { Step::Wait }
+    fn serve(&mut self, on_event: impl FnOnce(&mut Serving) -> Step) -> Step {
+        match &mut self.0 {
+            State::Serving(serving) => on_event(serving),
+            State::Passing => Step::Pass,
+            State::Unconfigured | State::New(_) | State::Refused => Step::Wait,
+        }
     }
 
-    fn fail(&mut self, error: Error) -> Step {
-        self.state = State::Over;
-        let reply = Reply::to_error(&error, &self.request_id);
-        Step::Fail(error, reply)
+    fn refuse(&mut self, error: Error) -> Step {
+        self.0 = State::Refused;
+        fail(error, "")
     }
 }
 
-/// Counts a call as open, if there is a limit of them.
-fn open_call(target: &Target, read_clock: impl FnOnce() -> Duration) -> Result<Option<OpenCall>, Error> {
-    let Some(most) = target.settings().max_concurrency() else { return Ok(None) };
-    let now = read_clock();
-    let deadline = now.saturating_add(target.settings().deadline());
-    target.open_calls().open(most, now, deadline).map(Some).ok_or(Error::TooManyCalls { most })
+impl Serving {
+    fn begin(&mut self, request: Request, read_clock: impl FnOnce() -> Duration, progress: Progress) -> Step {
+        if request.is_grpc() {
+            return self.fail(Error::Grpc);
+        }
+        if let Some(method) = request.refused_method() {
+            return self.fail(Error::MethodNotAllowed { method });
+        }
+        let limit = self.target.settings().body_limit();
+        if request.content_length().is_some_and(|size| size > limit) {
+            return self.fail(Error::RequestTooLarge { limit });
+        }
+        let end = match request.body_end(self.proxy) {
+            Ok(end) => end,
+            Err(error) => return self.fail(error),
+        };
+        self.stage = Stage::Reading { request, end, body_size: 0 };
+        match self.target.settings().request_body() {
+            _ if progress == Progress::Complete || end == BodyEnd::After(0) => self.invoke(read_clock, |_| None),
+            RequestBody::Pause => Step::Wait,
+            RequestBody::BufferFilter => Step::PassHeaders,
+        }
+    }
+
+    fn on_body(
+        &mut self,
+        read_clock: impl FnOnce() -> Duration,
+        size: usize,
+        progress: Progress,
+        read: impl FnOnce(usize) -> Option<Vec<u8>>,
+    ) -> Step {
+        let Stage::Reading { end, body_size, .. } = &mut self.stage else { return Step::Wait };
+        let (size, progress) = match *end {
+            BodyEnd::Told => (size, progress),
+            BodyEnd::After(length) => match usize::try_from(length).unwrap_or(usize::MAX) {
+                length if size >= length => (length, Progress::Complete),
+                _ => (size, progress),
+            },
+        };
+        *body_size = size;
+        let limit = self.target.settings().body_limit();
+        if u64::try_from(size).map_or(true, |size| size > limit) {
+            return self.fail(Error::RequestTooLarge { limit });
+        }
+        match progress {
+            Progress::Complete => self.invoke(read_clock, read),
+            Progress::Partial => Step::Wait,
+        }
+    }
+
+    fn invoke(&mut self, read_clock: impl FnOnce() -> Duration, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Reading { request, end, body_size } => {
+                let called = self.call(request, end, body_size, read_clock, read);
+                called.unwrap_or_else(|error| self.fail(error))
+            }
+            stage => {
+                self.stage = stage;
+                Step::Wait
+            }
+        }
+    }
+
+    fn call(
+        &mut self,
+        request: Request,
+        end: BodyEnd,
+        body_size: usize,
+        read_clock: impl FnOnce() -> Duration,
+        read: impl FnOnce(usize) -> Option<Vec<u8>>,
+    ) -> Result<Step, Error> {
+        if let BodyEnd::After(length) = end
+            && u64::try_from(body_size).is_ok_and(|size| size < length)
+        {
+            return Err(Error::IncompleteBody);
+        }
+        // Never an action with half of its parameters, or with none where there are some.
+        let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
+        let body = body.filter(|body| body.len() == body_size).ok_or(Error::UnreadableBody)?;
+        let body = parameters(self.target.settings(), &request, body)?;
+        self.stage = Stage::Calling { open_call: self.open_call(read_clock)? };
+        Ok(Step::Invoke(Call::new(Rc::clone(self.target.template()), self.proxy, request, body)))
+    }
+
+    /// Counts a call as open, if there is a limit of them.
+    fn open_call(&self, read_clock: impl FnOnce() -> Duration) -> Result<Option<OpenCall>, Error> {
+        let settings = self.target.settings();
+        let Some(most) = settings.max_concurrency() else { return Ok(None) };
+        let now = read_clock();
+        let deadline = now.saturating_add(settings.deadline());
+        self.target.open_calls().open(most, now, deadline).map(Some).ok_or(Error::TooManyCalls { most })
+    }
+
+    fn on_outcome(&mut self, outcome: Outcome) -> Step {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Calling { open_call } => {
+                if let Some(open_call) = open_call {
+                    open_call.end();
+                }
+                let reply = outcome
+                    .into_activation(self.target.settings(), self.proxy)
+                    .and_then(Activation::into_reply)
+                    .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
+                    .map_err(|error| error.fit_for(self.proxy));
+                reply.map_or_else(|error| self.fail(error), Step::Send)
+            }
+            stage => {
+                self.stage = stage;
+                Step::Wait
+            }
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Step {
+        self.stage = Stage::Over;
+        fail(error, &self.request_id)
+    }
+}
+
+fn fail(error: Error, request_id: &str) -> Step {
+    let reply = Reply::for_error(&error, request_id);
+    Step::Fail(error, reply)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Answer;
     use crate::config::Config;
-    use crate::outcome::Answer;
 
     /// No calls are counted.
     fn no_clock() -> Duration {
@@ -255,8 +357,8 @@ mod tests {
         Exchange::new(Some(Rc::new(Targets::new(config))))
     }
 
-    fn begin(exchange: &mut Exchange, headers: Vec<(String, Vec<u8>)>, is_all: bool) -> Step {
-        exchange.on_request_headers(Proxy::Envoy, no_clock, || None, || headers, is_all)
+    fn begin(exchange: &mut Exchange, headers: Vec<(String, Vec<u8>)>, progress: Progress) -> Step {
+        exchange.on_request_headers(Proxy::Envoy, no_clock, || None, || headers, progress)
     }
 
     fn headers(pairs: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
@@ -264,7 +366,7 @@ mod tests {
     }
 
     fn answer(status: &str, body: &str) -> Outcome {
-        let answer = Answer::read(&headers(&[(":status", status)]), body.into(), Duration::ZERO);
+        let answer = Answer::read(Proxy::Envoy, &headers(&[(":status", status)]), body.into(), Duration::ZERO);
         Outcome::Answered(answer.expect(status))
     }
 
@@ -289,28 +391,31 @@ mod tests {
     #[test]
     fn a_request_without_a_body_is_called_at_once() {
         let mut exchange = exchange();
-        assert_eq!(body(&begin(&mut exchange, Vec::new(), true)), b"");
+        assert_eq!(body(&begin(&mut exchange, Vec::new(), Progress::Complete)), b"");
         assert_eq!(status(&exchange.on_outcome(answer("200", "{}"))), 200);
     }
 
     #[test]
     fn the_body_is_read_once_when_it_is_complete() {
         let mut exchange = exchange();
-        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
-        assert_eq!(exchange.on_request_body(no_clock, 1, false, never), Step::Wait);
-        assert_eq!(exchange.on_request_body(no_clock, 2, false, never), Step::Wait);
-        assert_eq!(body(&exchange.on_request_body(no_clock, 4, true, |size| Some(vec![b'x'; size]))), b"xxxx");
+        assert_eq!(begin(&mut exchange, Vec::new(), Progress::Partial), Step::Wait);
+        assert_eq!(exchange.on_request_body(no_clock, 1, Progress::Partial, never), Step::Wait);
+        assert_eq!(exchange.on_request_body(no_clock, 2, Progress::Partial, never), Step::Wait);
+        assert_eq!(
+            body(&exchange.on_request_body(no_clock, 4, Progress::Complete, |size| Some(vec![b'x'; size]))),
+            b"xxxx"
+        );
     }
 
     #[test]
     fn trailers_complete_the_body() {
         let mut exchange = exchange();
-        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
-        assert_eq!(exchange.on_request_body(no_clock, 2, false, never), Step::Wait);
+        assert_eq!(begin(&mut exchange, Vec::new(), Progress::Partial), Step::Wait);
+        assert_eq!(exchange.on_request_body(no_clock, 2, Progress::Partial, never), Step::Wait);
         assert_eq!(body(&exchange.on_request_trailers(no_clock, |size| Some(vec![b'x'; size]))), b"xx");
 
         let mut without_body = self::exchange();
-        assert_eq!(begin(&mut without_body, Vec::new(), false), Step::Wait);
+        assert_eq!(begin(&mut without_body, Vec::new(), Progress::Partial), Step::Wait);
         assert_eq!(body(&without_body.on_request_trailers(no_clock, never)), b"");
     }
 
@@ -318,8 +423,8 @@ mod tests {
     fn an_action_is_never_invoked_with_a_part_of_the_body() {
         for body in [None, Some(Vec::new()), Some(vec![b'x'; 3]), Some(vec![b'x'; 5])] {
             let mut exchange = exchange();
-            assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
-            let step = exchange.on_request_body(no_clock, 4, true, |_| body.clone());
+            assert_eq!(begin(&mut exchange, Vec::new(), Progress::Partial), Step::Wait);
+            let step = exchange.on_request_body(no_clock, 4, Progress::Complete, |_| body.clone());
             assert_eq!(status(&step), 500, "{body:?} of 4 bytes");
         }
     }
@@ -327,20 +432,20 @@ mod tests {
     #[test]
     fn an_empty_body_is_never_read() {
         let mut exchange = exchange();
-        assert_eq!(begin(&mut exchange, Vec::new(), false), Step::Wait);
-        assert_eq!(body(&exchange.on_request_body(no_clock, 0, true, never)), b"");
+        assert_eq!(begin(&mut exchange, Vec::new(), Progress::Partial), Step::Wait);
+        assert_eq!(body(&exchange.on_request_body(no_clock, 0, Progress::Complete, never)), b"");
     }
 
     #[test]
     fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
         let mut announced = exchange();
-        assert_eq!(status(&begin(&mut announced, headers(&[("content-length", "9")]), false)), 413);
-        assert_eq!(announced.on_request_body(no_clock, 9, true, never), Step::Wait);
+        assert_eq!(status(&begin(&mut announced, headers(&[("content-length", "9")]), Progress::Partial)), 413);
+        assert_eq!(announced.on_request_body(no_clock, 9, Progress::Complete, never), Step::Wait);
 
         let mut streamed = exchange();
-        assert_eq!(begin(&mut streamed, headers(&[("content-length", "8")]), false), Step::Wait);
-        assert_eq!(streamed.on_request_body(no_clock, 8, false, never), Step::Wait);
-        assert_eq!(status(&streamed.on_request_body(no_clock, 9, false, never)), 413);
+        assert_eq!(begin(&mut streamed, headers(&[("content-length", "8")]), Progress::Partial), Step::Wait);
+        assert_eq!(streamed.on_request_body(no_clock, 8, Progress::Partial, never), Step::Wait);
+        assert_eq!(status(&streamed.on_request_body(no_clock, 9, Progress::Partial, never)), 413);
         assert_eq!(streamed.on_request_trailers(no_clock, never), Step::Wait);
     }
 
@@ -349,9 +454,9 @@ mod tests {
         let mut exchange = exchange();
         assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Wait, "nothing was called");
         let mut exchange = self::exchange();
-        let _ = begin(&mut exchange, Vec::new(), true);
-        assert_eq!(begin(&mut exchange, Vec::new(), true), Step::Wait);
-        assert_eq!(exchange.on_request_body(no_clock, 1, true, never), Step::Wait);
+        let _ = begin(&mut exchange, Vec::new(), Progress::Complete);
+        assert_eq!(begin(&mut exchange, Vec::new(), Progress::Complete), Step::Wait);
+        assert_eq!(exchange.on_request_body(no_clock, 1, Progress::Complete, never), Step::Wait);
         assert_eq!(exchange.on_request_trailers(no_clock, never), Step::Wait);
         assert_eq!(status(&exchange.on_outcome(Outcome::Silent { elapsed: Duration::from_secs(1) })), 504);
         assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Wait);
@@ -364,33 +469,36 @@ mod tests {
             headers(&upgrade.iter().chain(others).copied().collect::<Vec<_>>())
         };
         let mut bare = exchange();
-        assert_eq!(body(&begin(&mut bare, upgrade(&[(":method", "GET")]), false)), b"");
+        assert_eq!(body(&begin(&mut bare, upgrade(&[(":method", "GET")]), Progress::Partial)), b"");
         assert_eq!(
-            bare.on_request_body(no_clock, 3, false, never),
+            bare.on_request_body(no_clock, 3, Progress::Partial, never),
             Step::Wait,
             "what follows is of the other protocol"
         );
         assert_eq!(status(&bare.on_outcome(answer("200", "{}"))), 200);
 
         let mut counted = exchange();
-        assert_eq!(begin(&mut counted, upgrade(&[("content-length", "4")]), false), Step::Wait);
-        assert_eq!(counted.on_request_body(no_clock, 3, false, never), Step::Wait);
-        assert_eq!(body(&counted.on_request_body(no_clock, 7, false, |size| Some(vec![b'x'; size]))), b"xxxx");
+        assert_eq!(begin(&mut counted, upgrade(&[("content-length", "4")]), Progress::Partial), Step::Wait);
+        assert_eq!(counted.on_request_body(no_clock, 3, Progress::Partial, never), Step::Wait);
+        assert_eq!(
+            body(&counted.on_request_body(no_clock, 7, Progress::Partial, |size| Some(vec![b'x'; size]))),
+            b"xxxx"
+        );
 
         let mut short = exchange();
-        assert_eq!(begin(&mut short, upgrade(&[("content-length", "4")]), false), Step::Wait);
-        assert_eq!(status(&short.on_request_body(no_clock, 3, true, never)), 400);
+        assert_eq!(begin(&mut short, upgrade(&[("content-length", "4")]), Progress::Partial), Step::Wait);
+        assert_eq!(status(&short.on_request_body(no_clock, 3, Progress::Complete, never)), 400);
         let mut unknown = exchange();
-        assert_eq!(status(&begin(&mut unknown, upgrade(&[(":method", "POST")]), false)), 411);
+        assert_eq!(status(&begin(&mut unknown, upgrade(&[(":method", "POST")]), Progress::Partial)), 411);
         let mut large = exchange();
-        assert_eq!(status(&begin(&mut large, upgrade(&[("content-length", "9")]), false)), 413);
+        assert_eq!(status(&begin(&mut large, upgrade(&[("content-length", "9")]), Progress::Partial)), 413);
     }
 
     #[test]
     fn a_method_of_the_connection_is_refused_at_once() {
         for method in ["CONNECT", "TRACE"] {
             let mut exchange = exchange();
-            let step = begin(&mut exchange, headers(&[(":method", method)]), false);
+            let step = begin(&mut exchange, headers(&[(":method", method)]), Progress::Partial);
             assert_eq!(status(&step), 405, "{method}");
             let Step::Fail(_, reply) = step else { panic!("{step:?}") };
             let allow = reply.headers.iter().find(|(name, _)| name == "allow");
@@ -409,7 +517,7 @@ mod tests {
         let ask = |millis| {
             let mut exchange = Exchange::new(Some(Rc::clone(&targets)));
             let clock = || Duration::from_millis(millis);
-            let step = exchange.on_request_headers(Proxy::Envoy, clock, || None, Vec::new, true);
+            let step = exchange.on_request_headers(Proxy::Envoy, clock, || None, Vec::new, Progress::Complete);
             (exchange, step)
         };
         let is_refused = |(_, step): &(Exchange, Step)| match step {
@@ -433,7 +541,7 @@ mod tests {
     #[test]
     fn grpc_is_refused_in_a_short_text() {
         let mut exchange = exchange();
-        let step = begin(&mut exchange, headers(&[("content-type", "application/grpc")]), false);
+        let step = begin(&mut exchange, headers(&[("content-type", "application/grpc")]), Progress::Partial);
         let Step::Fail(Error::Grpc, reply) = step else { panic!("{step:?}") };
         assert_eq!((reply.status.as_u16(), reply.body.as_slice()), (404, &b"an action does not speak gRPC"[..]));
     }
@@ -441,7 +549,7 @@ mod tests {
     #[test]
     fn without_a_configuration_every_request_fails() {
         let mut exchange = Exchange::new(None);
-        assert_eq!(status(&begin(&mut exchange, Vec::new(), true)), 500);
+        assert_eq!(status(&begin(&mut exchange, Vec::new(), Progress::Complete)), 500);
     }
 
     #[test]
@@ -456,21 +564,27 @@ mod tests {
                 no_clock,
                 read_route,
                 || panic!("the headers were read"),
-                false,
+                Progress::Partial,
             );
             assert_eq!(step, Step::Pass, "{route:?}");
-            assert_eq!(exchange.on_request_body(no_clock, 1000, false, never), Step::Pass, "{route:?}");
-            assert_eq!(exchange.on_request_body(no_clock, 2000, true, never), Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_request_body(no_clock, 1000, Progress::Partial, never), Step::Pass, "{route:?}");
+            assert_eq!(exchange.on_request_body(no_clock, 2000, Progress::Complete, never), Step::Pass, "{route:?}");
             assert_eq!(exchange.on_request_trailers(no_clock, never), Step::Pass, "{route:?}");
             assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Pass, "{route:?}");
         }
         let mut listed = configured(json);
         let read_route = || Some(b"listed".to_vec());
-        assert_eq!(body(&listed.on_request_headers(Proxy::Envoy, no_clock, read_route, Vec::new, true)), b"");
+        assert_eq!(
+            body(&listed.on_request_headers(Proxy::Envoy, no_clock, read_route, Vec::new, Progress::Complete)),
+            b""
+        );
         assert_eq!(listed.target().map(|target| target.settings().action().to_string()).as_deref(), Some("n/a"));
 
         let mut on_apisix = configured(json);
-        assert_eq!(status(&on_apisix.on_request_headers(Proxy::Apisix, no_clock, || None, Vec::new, false)), 500);
+        assert_eq!(
+            status(&on_apisix.on_request_headers(Proxy::Apisix, no_clock, || None, Vec::new, Progress::Partial)),
+            500
+        );
     }
 
     #[test]
@@ -478,11 +592,14 @@ mod tests {
         let json = br#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a",
                         "request_body": "buffer_filter", "max_req_body_size": 8}"#;
         let mut with_body = configured(json);
-        assert_eq!(begin(&mut with_body, Vec::new(), false), Step::PassHeaders);
-        assert_eq!(with_body.on_request_body(no_clock, 1, false, never), Step::Wait);
-        assert_eq!(body(&with_body.on_request_body(no_clock, 2, true, |size| Some(vec![b'x'; size]))), b"xx");
-        assert_eq!(body(&begin(&mut configured(json), Vec::new(), true)), b"");
-        assert_eq!(status(&begin(&mut configured(json), headers(&[("content-length", "9")]), false)), 413);
+        assert_eq!(begin(&mut with_body, Vec::new(), Progress::Partial), Step::PassHeaders);
+        assert_eq!(with_body.on_request_body(no_clock, 1, Progress::Partial, never), Step::Wait);
+        assert_eq!(
+            body(&with_body.on_request_body(no_clock, 2, Progress::Complete, |size| Some(vec![b'x'; size]))),
+            b"xx"
+        );
+        assert_eq!(body(&begin(&mut configured(json), Vec::new(), Progress::Complete)), b"");
+        assert_eq!(status(&begin(&mut configured(json), headers(&[("content-length", "9")]), Progress::Partial)), 413);
     }
 
     #[test]
@@ -491,18 +608,18 @@ mod tests {
                         "parameters": "http"}"#;
         let mut malformed = configured(json);
         let content_type = headers(&[("content-type", "application/json")]);
-        assert_eq!(begin(&mut malformed, content_type, false), Step::Wait);
-        assert_eq!(status(&malformed.on_request_body(no_clock, 1, true, |_| Some(b"{".to_vec()))), 400);
+        assert_eq!(begin(&mut malformed, content_type, Progress::Partial), Step::Wait);
+        assert_eq!(status(&malformed.on_request_body(no_clock, 1, Progress::Complete, |_| Some(b"{".to_vec()))), 400);
         assert_eq!(malformed.on_outcome(answer("200", "{}")), Step::Wait);
 
         let mut reserved = configured(json);
-        assert_eq!(status(&begin(&mut reserved, headers(&[(":path", "/?__ow_user=x")]), true)), 400);
+        assert_eq!(status(&begin(&mut reserved, headers(&[(":path", "/?__ow_user=x")]), Progress::Complete)), 400);
     }
 
     #[test]
     fn errors_carry_the_request_id() {
         let mut exchange = exchange();
-        let _ = begin(&mut exchange, headers(&[("x-request-id", "a\"b")]), true);
+        let _ = begin(&mut exchange, headers(&[("x-request-id", "a\"b")]), Progress::Complete);
         let Step::Fail(_, reply) = exchange.on_outcome(Outcome::Silent { elapsed: Duration::ZERO }) else {
             panic!("expected a failure");
         };

@@ -10,16 +10,17 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
 
+use crate::answer::{Answer, Outcome, Refusal};
 use crate::call::Call;
+use crate::call::request::Request;
 use crate::config::Config;
 use crate::error::Error;
-use crate::exchange::{Exchange, Step};
-use crate::log_limit::LogLimit;
-use crate::metric::{self, ErrorKind, Kind, Metric};
-use crate::outcome::{Answer, Outcome, Refusal};
+use crate::error::row::Concern;
+use crate::exchange::{Exchange, Progress, Step};
+use crate::metric::{self, Kind, Metric};
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::target::log_limit::LogLimit;
 use crate::target::{Target, Targets};
 
 proxy_wasm::main! {{
@@ -128,7 +129,8 @@ impl Context for Stream {
             Outcome::Silent { elapsed }
         } else {
             let read = |size| self.get_http_call_response_body(0, size);
-            Outcome::read(&read_answer_headers(self.shared.proxy()), body_size, read, elapsed)
+            let proxy = self.shared.proxy();
+            Outcome::read(proxy, &read_answer_headers(proxy), body_size, read, elapsed)
         };
         self.record(metric::at_end_of_call(Some(elapsed)));
         let step = self.exchange.on_outcome(outcome);
@@ -139,22 +141,22 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
         let proxy = self.shared.proxy();
-        let is_all = match proxy {
-            Proxy::Envoy => end_of_stream,
+        let progress = match proxy {
+            Proxy::Envoy => Progress::of(end_of_stream),
             Proxy::Apisix => {
                 // The end of the stream is not told here; the body comes whole, and only if asked for.
                 self.set_property(vec!["wasm_process_req_body"], Some(b"true"));
-                false
+                Progress::Partial
             }
         };
         let (read_clock, read_headers) = (|| self.shared.now(), || read_request_headers(proxy));
-        let step = self.exchange.on_request_headers(proxy, read_clock, read_route, read_headers, is_all);
+        let step = self.exchange.on_request_headers(proxy, read_clock, read_route, read_headers, progress);
         self.perform(step)
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
         let read_clock = || self.shared.now();
-        let step = self.exchange.on_request_body(read_clock, body_size, end_of_stream, read_request_body);
+        let step = self.exchange.on_request_body(read_clock, body_size, Progress::of(end_of_stream), read_request_body);
         self.perform(step)
     }
 
@@ -170,10 +172,10 @@ impl Stream {
             Step::Pass | Step::PassHeaders => return Action::Continue,
             Step::Wait => {}
             Step::Invoke(call) => self.dispatch(&call),
-            Step::Send(reply) => self.send(&reply, None),
+            Step::Send(reply) => self.answer(&reply, None),
             Step::Fail(error, reply) => {
-                self.log(&error);
-                self.send(&reply, Some(&error));
+                self.tell(&error);
+                self.answer(&reply, Some(&error));
             }
         }
         match self.shared.proxy() {
@@ -201,7 +203,7 @@ impl Stream {
         }
     }
 
-    fn send(&self, reply: &Reply, error: Option<&Error>) {
+    fn answer(&self, reply: &Reply, error: Option<&Error>) {
         self.record(metric::at_reply(reply.status, error));
         if let Some(error) = error.filter(|_| self.shared.is_surely_envoy()) {
             for (name, value) in metric::of_access_log(error) {
@@ -215,21 +217,21 @@ impl Stream {
     fn record(&self, metrics: impl IntoIterator<Item = Option<(Metric, i64)>>) {
         let Some(target) = self.exchange.target().filter(|_| self.shared.is_surely_envoy()) else { return };
         for (metric, amount) in metrics.into_iter().flatten() {
-            record(target, metric, amount);
+            grow(target, metric, amount);
         }
     }
 
-    fn log(&self, error: &Error) {
+    fn tell(&self, error: &Error) {
         let target = self.exchange.target();
         let limit = target.map_or(&self.shared.log_limit, Target::log_limit);
-        let kind = ErrorKind::of(error);
+        let (status, kind, concern) = error.row(|row| (row.status, row.kind, row.concern));
         let Some(left_out) = limit.admit(kind, self.shared.now()) else { return };
         let action = target.map(|target| format!("{}: ", target.settings().action())).unwrap_or_default();
         // The client's to choose, and some hosts cut long lines.
         let request_id: String = self.exchange.request_id().chars().take(REQUEST_ID_LOGGED).collect();
-        let status = error.status().as_u16();
+        let status = status.as_u16();
         let line = format!("openwhisk: {action}{status}: {error} (request {request_id:?})");
-        let level = if error.concerns_operator() { Level::Warn } else { Level::Info };
+        let level = if concern == Concern::Operator { Level::Warn } else { Level::Info };
         if left_out > 0 {
             log!(level, "openwhisk: {action}{left_out} more errors of the kind {} have no line here", kind.as_str());
         }
@@ -313,7 +315,7 @@ fn send(reply: &Reply) {
     let _ = hostcalls::send_http_response(u32::from(reply.status.as_u16()), headers, body);
 }
 
-fn record(target: &Target, metric: Metric, amount: i64) {
+fn grow(target: &Target, metric: Metric, amount: i64) {
     let define = || {
         let kind = match metric.kind() {
             Kind::Counter => MetricType::Counter,

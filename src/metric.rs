@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::action::Action;
+use crate::config::action::Action;
 use crate::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// One metric of one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,93 +36,6 @@ pub enum Kind {
     Gauge,
     /// A distribution.
     Histogram,
-}
-
-/// What kind of error kept a client from a result, for the label and for the runbook in the README.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ErrorKind {
-    /// The request is too large.
-    TooLarge,
-    /// The request is not what it says it is.
-    Malformed,
-    /// There is no way to `OpenWhisk`.
-    Connect,
-    /// As many calls are open as may be.
-    Busy,
-    /// The action took too long.
-    Timeout,
-    /// The answer broke off.
-    BrokenOff,
-    /// Somebody else answered.
-    NotOpenWhisk,
-    /// `OpenWhisk` refused the call.
-    Refused,
-    /// The action failed.
-    ActionFailed,
-    /// The action gave a result of which no reply can be made.
-    InvalidResult,
-    /// Something else is wrong with the gateway.
-    Internal,
-}
-
-impl ErrorKind {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Connect,
-        Self::Busy,
-        Self::Timeout,
-        Self::BrokenOff,
-        Self::NotOpenWhisk,
-        Self::Refused,
-        Self::ActionFailed,
-        Self::InvalidResult,
-        Self::TooLarge,
-        Self::Malformed,
-        Self::Internal,
-    ];
-
-    /// The kind of an error.
-    #[must_use]
-    pub const fn of(error: &Error) -> Self {
-        match error {
-            Error::RequestTooLarge { .. } | Error::ParametersTooLarge { .. } | Error::OutOfMemory => Self::TooLarge,
-            Error::TooManyCalls { .. } => Self::Busy,
-            Error::MalformedBody { .. }
-            | Error::Grpc
-            | Error::ReservedParameter
-            | Error::MethodNotAllowed { .. }
-            | Error::LengthRequired
-            | Error::IncompleteBody => Self::Malformed,
-            Error::UnknownUpstream { .. } | Error::UnavailableUpstream { .. } | Error::Unreachable { .. } => {
-                Self::Connect
-            }
-            Error::DeadlinePassed { .. } | Error::NotAwaited { .. } => Self::Timeout,
-            Error::BrokenOff { .. } | Error::AnswerTooLarge { .. } => Self::BrokenOff,
-            Error::NotOpenWhisk { .. } => Self::NotOpenWhisk,
-            Error::Refused { .. } => Self::Refused,
-            Error::ActionFailed { .. } => Self::ActionFailed,
-            Error::BrokenRule { .. } | Error::UnsendableStatus { .. } => Self::InvalidResult,
-            Error::UnreadableBody | Error::RoutesUnsupported | Error::NotConfigured => Self::Internal,
-        }
-    }
-
-    /// The label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::Malformed => "malformed",
-            Self::Connect => "connect",
-            Self::Busy => "busy",
-            Self::Timeout => "timeout",
-            Self::BrokenOff => "broken_off",
-            Self::NotOpenWhisk => "not_openwhisk",
-            Self::Refused => "refused",
-            Self::ActionFailed => "action_failed",
-            Self::InvalidResult => "invalid_result",
-            Self::Internal => "internal",
-        }
-    }
 }
 
 impl Metric {
@@ -152,7 +66,7 @@ impl Metric {
 pub struct Numbers(RefCell<BTreeMap<Metric, Option<u32>>>);
 
 impl Numbers {
-    /// The number of a metric, which `define` gets from the host the first time; nothing if it gave none.
+    /// The number of a metric, which `define` gets from the host the first time; `None` if it gave none.
     pub fn get(&self, metric: Metric, define: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let mut numbers = self.0.try_borrow_mut().ok()?;
         *numbers.entry(metric).or_insert_with(define)
@@ -162,8 +76,8 @@ impl Numbers {
 /// What to record when a request is answered: each metric, and by how much it grows.
 #[must_use]
 pub fn at_reply(status: StatusCode, error: Option<&Error>) -> [Option<(Metric, i64)>; 2] {
-    let class = status.as_u16().checked_div(100).unwrap_or_default();
-    [Some((Metric::Requests(class), 1)), error.map(|error| (Metric::Errors(ErrorKind::of(error)), 1))]
+    let class = status.as_u16() / 100;
+    [Some((Metric::Requests(class), 1)), error.map(|error| (Metric::Errors(error.kind()), 1))]
 }
 
 /// What the access log can tell of an error: names in Envoy's filter state, where each gets `wasm.` in front, and values.
@@ -171,7 +85,7 @@ pub fn at_reply(status: StatusCode, error: Option<&Error>) -> [Option<(Metric, i
 /// Source: Envoy `source/extensions/common/wasm/context.cc`, `setProperty`; read as `%FILTER_STATE(wasm.NAME:PLAIN)%`.
 pub fn of_access_log(error: &Error) -> impl Iterator<Item = (&'static str, &str)> {
     let id = error.activation_id().map(|id| ("openwhisk.activation_id", id));
-    [Some(("openwhisk.error", ErrorKind::of(error).as_str())), id].into_iter().flatten()
+    [Some(("openwhisk.error", error.kind().as_str())), id].into_iter().flatten()
 }
 
 /// What to record when a call begins.
@@ -190,7 +104,7 @@ pub fn at_end_of_call(elapsed: Option<Duration>) -> [Option<(Metric, i64)>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::tests::settings;
+    use crate::config::settings::tests::settings;
 
     #[test]
     fn names_hold_their_labels() {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use corpus::{Answer, Case, Configuration, Driver, Fault, Produced, Tally};
 use libtest_mimic::{Arguments, Failed, Trial};
+use openwhisk_filter::answer::{Answer as Told, Outcome, Refusal};
 use openwhisk_filter::call::Call;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::exchange::{Exchange, Step};
-use openwhisk_filter::outcome::{self, Outcome, Refusal};
+use openwhisk_filter::exchange::{Exchange, Progress, Step};
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::reply::Reply;
 use openwhisk_filter::target::Targets;
@@ -53,9 +53,15 @@ fn run(case: &Case) -> Result<(), Failed> {
     let pseudo = [(":authority", "gateway.example"), (":method", &case.request.method), (":path", &case.request.path)];
     let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let headers = pseudo.into_iter().chain(case.request.headers.iter().cloned()).collect();
-    let mut step = exchange.on_request_headers(Proxy::Envoy, || Duration::ZERO, || None, || headers, body.is_empty());
+    let mut step = exchange.on_request_headers(
+        Proxy::Envoy,
+        || Duration::ZERO,
+        || None,
+        || headers,
+        Progress::of(body.is_empty()),
+    );
     if step == Step::Wait {
-        step = exchange.on_request_body(|| Duration::ZERO, body.len(), true, |_| Some(body.clone()));
+        step = exchange.on_request_body(|| Duration::ZERO, body.len(), Progress::Complete, |_| Some(body.clone()));
     }
     produced.add(format!("{exchange:?} {step:?}"))?;
     let mut calls = Vec::new();
@@ -80,7 +86,7 @@ fn outcome(answer: &Answer) -> Outcome {
     let own = |status: &str, body: &str| {
         let headers =
             [(":status", status), ("content-type", "text/plain")].map(|(name, value)| (name.into(), value.into()));
-        outcome::Answer::read(&headers, body.into(), Duration::ZERO).expect("a status")
+        Told::read(Proxy::Envoy, &headers, body.into(), Duration::ZERO).expect("a status")
     };
     match answer {
         Answer::Whole { status, headers, body } => {
@@ -89,7 +95,7 @@ fn outcome(answer: &Answer) -> Outcome {
                 .chain(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())))
                 .chain([("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())])
                 .collect();
-            Outcome::Answered(outcome::Answer::read(&headers, body.clone(), Duration::ZERO).expect("a status"))
+            Outcome::Answered(Told::read(Proxy::Envoy, &headers, body.clone(), Duration::ZERO).expect("a status"))
         }
         Answer::Fault(Fault::Unreachable | Fault::Closed) => {
             Outcome::Answered(own("503", "upstream connect error or disconnect/reset before headers"))

@@ -1,12 +1,13 @@
 //! The configurations in the pages are accepted, and the table of attributes is that of the code.
 
+use openwhisk_filter::answer::LARGEST_ANSWER;
+use openwhisk_filter::answer::shaped::{NoReply, reply_to_result};
 use openwhisk_filter::config::Config;
-use openwhisk_filter::layer::ATTRIBUTES;
-use openwhisk_filter::outcome::LARGEST_ANSWER;
+use openwhisk_filter::config::attribute::{ATTRIBUTES, DefaultValue};
+use openwhisk_filter::config::settings::Settings;
+use openwhisk_filter::config::value::Value;
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::settings::Settings;
-use openwhisk_filter::shaping::{Misshapen, reply_to_result};
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::page::{self, Page, Rows};
 
@@ -29,15 +30,15 @@ pub fn settings(json: &str) -> Settings {
 }
 
 /// The configuration of the filter in a part of an Envoy configuration.
-fn filter_configuration(filter: &Value) -> &str {
-    filter.pointer("/typed_config/config/configuration/value").and_then(Value::as_str).expect("a StringValue")
+fn filter_configuration(filter: &Json) -> &str {
+    filter.pointer("/typed_config/config/configuration/value").and_then(Json::as_str).expect("a StringValue")
 }
 
 #[test]
 fn json_blocks_are_configurations_the_filter_accepts() {
     let mut accepted_blocks = 0;
     for block in page::for_users().iter().flat_map(|page| page.blocks_in("json")) {
-        let json: Value = serde_json::from_str(&block).expect(&block);
+        let json: Json = serde_json::from_str(&block).expect(&block);
         // On APISIX a configuration is a part of a route.
         let configuration = json.pointer("/plugins/openwhisk-wasm/conf").unwrap_or(&json);
         accepted(&configuration.to_string());
@@ -56,13 +57,13 @@ fn the_api_in_one_action_is_the_one_that_the_tests_run() {
 
 #[test]
 fn yaml_blocks_configure_the_filter_as_the_reference_configuration_does() {
-    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
+    let reference: Json = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
     let reference = reference.pointer(manager).expect("the filter is the first one");
     accepted(filter_configuration(reference));
     let mut of_envoy = 0;
     for block in page::for_users().iter().flat_map(|page| page.blocks_in("yaml")) {
-        let block: Value = serde_saphyr::from_str(&block).expect(&block);
+        let block: Json = serde_saphyr::from_str(&block).expect(&block);
         if let Some(plugin) = block.pointer("/wasm/plugins/0") {
             assert_eq!(plugin["name"], "openwhisk-wasm");
             continue;
@@ -98,47 +99,30 @@ fn the_modes_are_those_of_the_code() {
 #[test]
 fn the_table_of_attributes_is_that_of_the_code() {
     let rows = attributes();
-    let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
-    assert_eq!(names, ATTRIBUTES);
-
-    let complete = |extra: &str| {
-        settings(&format!(
-            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"{extra}}}"#
-        ))
-    };
-    for row in rows {
-        let (name, kind, default) = (&row[0], &row[1], &row[2]);
-        match default.as_str() {
-            "required" => {
-                let missing = Config::from_json(b"{}", &|_| None).expect_err("everything is missing").to_string();
-                assert!(missing.contains(&format!("`{name}` is missing")), "{name}");
-            }
-            "none" => {
-                assert!(
-                    ["package", "path_prefix", "forward_headers", "max_concurrency", "routes"].contains(&name.as_str()),
-                    "{name}"
-                );
-            }
-            "host:port of api_host" => assert_eq!(complete("").upstream().as_ref(), "ow:80"),
-            // Whether it is given matters on APISIX, which warns of it.
-            value if name == "keepalive_timeout" => {
-                let given = complete(&format!(r#", "{name}": {value}"#));
-                assert_eq!(complete("").keepalive_timeout(), given.keepalive_timeout(), "{name}: {value}");
-            }
-            value if name == "keepalive_pool" => {
-                let given = complete(&format!(r#", "{name}": {value}"#));
-                assert_eq!(given.without_effect_on(Proxy::Apisix).len(), 1, "{name}: {value}");
-            }
-            value => {
-                assert_eq!(complete(""), complete(&format!(r#", "{name}": {value}"#)), "{name}: {value}");
-                let expected = match value {
-                    "true" => "boolean",
-                    text if text.starts_with('"') => "string",
-                    _ => "integer",
-                };
-                assert!(kind.starts_with(expected), "{name} is {kind}");
-            }
+    assert!(rows.iter().map(|row| row[0].as_str()).eq(ATTRIBUTES.iter().map(|row| row.name)));
+    for (row, attribute) in rows.iter().zip(ATTRIBUTES) {
+        let [name, kind, default, meaning, on_apisix] = &row[..] else { panic!("{row:?}") };
+        let expected = match attribute.default {
+            DefaultValue::Required => "required",
+            DefaultValue::Absent => "none",
+            DefaultValue::Json(json) => json,
+            DefaultValue::Derived => "host:port of api_host",
+        };
+        assert_eq!(default, expected, "the default of {name}");
+        let expected = match attribute.value {
+            Value::Boolean => "boolean",
+            Value::Number(_) => "integer",
+            Value::Credentials => "list of strings",
+            Value::Routes => "object",
+            Value::ApiHost | Value::Token | Value::Name | Value::Word(_) | Value::Path | Value::Upstream => "string",
+        };
+        assert!(kind.starts_with(expected), "{name} is {kind}");
+        // What is not in words: nobody expects less than none or one.
+        for number in numbers(&attribute.value.to_string()).iter().filter(|number| !["0", "1", "256"].contains(number))
+        {
+            assert!(numbers(meaning).contains(number), "{name}: {}", attribute.value);
         }
+        assert_eq!(on_apisix.starts_with("no effect"), attribute.is_ignored_on_apisix, "{name}: {on_apisix}");
     }
 }
 
@@ -165,25 +149,9 @@ fn numbers(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_ranges_in_the_table_are_those_of_the_code() {
-    for row in attributes().iter().filter(|row| row[1].starts_with("integer")) {
-        let config = format!(
-            r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a", "{}": -1}}"#,
-            row[0]
-        );
-        let mistake = Config::from_json(config.as_bytes(), &|_| None).expect_err("a mistake").to_string();
-        let (_, expected) = mistake.split_once("expected ").expect("what was expected");
-        // What is not in words: nobody expects less than none or one.
-        for number in numbers(expected).iter().filter(|number| !["0", "1"].contains(number)) {
-            assert!(numbers(&row[3]).contains(number), "{}: {expected}", row[0]);
-        }
-    }
-}
-
-#[test]
 fn the_limits_in_the_pages_are_those_of_the_code() {
     let lines = serde_json::json!({"headers": {"a": vec![0; 1000]}}).to_string();
-    let Err(Misshapen::BrokenRule(rule)) = reply_to_result(&lines) else { panic!("a thousand lines break a rule") };
+    let Err(NoReply::BrokenRule(rule)) = reply_to_result(&lines) else { panic!("a thousand lines break a rule") };
     let rule = rule.to_string();
     let [most_lines, most_bytes] = numbers(&rule)[..2] else { panic!("{rule}") };
     let functions = Page::read("docs/functions.md").table("key");
@@ -195,9 +163,9 @@ fn the_limits_in_the_pages_are_those_of_the_code() {
         assert!(Page::read(page).text.contains(&answer), "{page}: {answer}");
     }
 
-    let reference: Value = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
+    let reference: Json = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let breaker = "/static_resources/clusters/0/circuit_breakers/thresholds/0/max_requests";
-    let calls: Value = serde_json::from_str(include_str!("../../envoy/hello.json")).expect("JSON");
+    let calls: Json = serde_json::from_str(include_str!("../../envoy/hello.json")).expect("JSON");
     let operations = Page::read("docs/operations.md").sentences();
     for expected in [
         format!("`max_requests` ({} in what `openwhisk-envoy` prints)", reference.pointer(breaker).expect(breaker)),

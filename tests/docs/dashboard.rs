@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openwhisk_filter::config::Config;
-use openwhisk_filter::metric::{ErrorKind, Kind, Metric};
+use openwhisk_filter::error::kind::ErrorKind;
+use openwhisk_filter::metric::{Kind, Metric};
 use serde_json::{Value, json};
 
 const DASHBOARD: &str = include_str!("../../envoy/dashboard.json");

@@ -1,10 +1,11 @@
 //! The tables of errors tell of every error, and of no other.
 
 use http::StatusCode;
-use openwhisk_filter::error::{Error, Words};
-use openwhisk_filter::metric::ErrorKind;
-use openwhisk_filter::outcome::not_openwhisk;
-use openwhisk_filter::shaping::{Misshapen, reply_to_result};
+use openwhisk_filter::answer::LARGEST_ANSWER;
+use openwhisk_filter::answer::shaped::{NoReply, reply_to_result};
+use openwhisk_filter::error::Error;
+use openwhisk_filter::error::kind::ErrorKind;
+use openwhisk_filter::error::row::Words;
 
 use crate::page::{Page, Rows};
 
@@ -14,7 +15,7 @@ fn what_happened() -> Rows {
 
 /// An error of each kind. The match below keeps the list complete.
 fn errors() -> Vec<Error> {
-    let Err(Misshapen::BrokenRule(rule)) = reply_to_result(r#"{"statusCode": 0}"#) else {
+    let Err(NoReply::BrokenRule(rule)) = reply_to_result(r#"{"statusCode": 0}"#) else {
         panic!("0 is no status");
     };
     let upstream = || "openwhisk".to_owned();
@@ -25,7 +26,7 @@ fn errors() -> Vec<Error> {
         Error::Unreachable { upstream: upstream(), reason: String::new() },
         Error::DeadlinePassed { timeout: 1, activation_id: None },
         Error::BrokenOff { upstream: upstream() },
-        not_openwhisk(StatusCode::OK, None, ""),
+        Error::not_openwhisk(StatusCode::OK, None, None, b""),
         Error::Refused { status: StatusCode::NOT_FOUND, activation_id: None, retry_after: None, body: String::new() },
         Error::ActionFailed { activation_id: None, body: String::new() },
         Error::BrokenRule { rule, activation_id: None },
@@ -43,7 +44,7 @@ fn errors() -> Vec<Error> {
         Error::ParametersTooLarge { limit: 1 },
         Error::Grpc,
         Error::TooManyCalls { most: 1 },
-        Error::AnswerTooLarge { activation_id: None },
+        Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -81,13 +82,13 @@ fn the_table_of_what_goes_wrong_is_that_of_the_code() {
     let rows = what_happened();
     let mut told = Vec::new();
     for error in errors() {
-        let (expected, status) = match error.for_client() {
-            Words::Gateway(sentence) => (sentence, error.status().as_str().to_owned()),
+        let (expected, status) = error.row(|row| match row.client {
+            Words::Gateway(sentence) => (sentence.to_string(), row.status.as_str().to_owned()),
             Words::OpenWhisk(_) if matches!(error, Error::Refused { .. }) => {
                 ("OpenWhisk's answer, {\"code\": …, \"error\": …}".to_owned(), "OpenWhisk's".to_owned())
             }
             Words::OpenWhisk(_) => ("OpenWhisk's answer, {\"error\": …}".to_owned(), "502".to_owned()),
-        };
+        });
         let row = rows.iter().position(|row| {
             let mut rest = expected.as_str();
             row[2].split('…').all(|part| {
@@ -121,7 +122,7 @@ fn the_runbook_tells_of_every_error_and_of_no_other() {
     let rows = Page::read("docs/operations.md").table("kind");
     let mut told = vec![false; rows.len()];
     for error in errors() {
-        let (kind, line) = (ErrorKind::of(&error).as_str(), error.to_string());
+        let (kind, line) = (error.kind().as_str(), error.to_string());
         let row = rows.iter().position(|row| row[0] == kind && fits(&line, &row[1]));
         told[row.unwrap_or_else(|| panic!("the runbook does not tell of {kind}: {line}"))] = true;
     }

@@ -10,8 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use openwhisk_envoy::{Form, Options, render};
-use openwhisk_filter::api_host::{ApiHost, Scheme};
 use openwhisk_filter::config::Config;
+use openwhisk_filter::config::api_host::{ApiHost, Scheme};
 use serde_json::{Map, Value, json};
 
 use crate::root;

@@ -1,6 +1,7 @@
 //! The metrics and the access log in the pages are those of the code and of the reference configuration.
 
-use openwhisk_filter::metric::{ErrorKind, Metric};
+use openwhisk_filter::error::kind::ErrorKind;
+use openwhisk_filter::metric::Metric;
 use serde_json::Value;
 
 use crate::configuration::settings;

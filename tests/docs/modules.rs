@@ -156,7 +156,6 @@ fn sources() -> BTreeMap<Module, String> {
 }
 
 #[test]
-#[ignore = "holds once the sources have moved into their rooms"]
 fn no_module_uses_one_that_uses_it() {
     let uses = uses(&sources());
     assert_eq!((circles(&of_rooms(&uses)), circles(&uses)), (BTreeSet::new(), BTreeSet::new()));
@@ -183,7 +182,6 @@ fn a_circle_is_found_wherever_it_is_written() {
 }
 
 #[test]
-#[ignore = "holds once the sources have moved into their rooms"]
 fn the_map_of_the_source_is_that_of_the_files() {
     let page = Page::read("docs/architecture.md");
     let shown: BTreeSet<_> =

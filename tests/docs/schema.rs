@@ -6,11 +6,11 @@ use corpus::{Configuration, GUEST, configurations};
 use jsonschema::Validator;
 use jsonschema::draft202012;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::layer::{ATTRIBUTES, OF_A_ROUTE, OF_THE_TOP_LEVEL};
+use openwhisk_filter::config::attribute::{ATTRIBUTES, Attribute, DefaultValue, Levels};
+use openwhisk_filter::config::value::{Range, Value as Kind};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value, json};
 
-use crate::configuration::attributes;
 use crate::root;
 
 /// What an editor never sees as a value.
@@ -167,10 +167,10 @@ fn values() -> Vec<Value> {
     .into_iter()
     .flat_map(|some: Vec<_>| some)
     .collect();
-    for name in ATTRIBUTES.iter().filter(|&&name| name != "service_token") {
+    for name in ATTRIBUTES.iter().map(|row| row.name).filter(|&name| name != "service_token") {
         let others =
             [json!(null), json!(true), json!(0), json!(1), json!(1.5), json!(-1), json!("x"), json!([]), json!({})];
-        values.extend(others.map(|value| ((*name).to_owned(), value)));
+        values.extend(others.map(|value| (name.to_owned(), value)));
     }
     values.push(("forward_headers".to_owned(), json!(["COOKIE", "cookie", "Proxy-Authorization"])));
     values.push(("forward_headers".to_owned(), json!(["cookies"])));
@@ -190,22 +190,22 @@ fn values() -> Vec<Value> {
 #[test]
 fn the_attributes_are_those_of_the_code() {
     let schema = schema();
-    assert_eq!(names(&schema["properties"]), ATTRIBUTES.iter().copied().collect());
-    assert_eq!(names(&schema["$defs"]["route"]["properties"]), OF_A_ROUTE.iter().copied().collect());
+    let of_a_route = || ATTRIBUTES.iter().filter(|row| row.levels == Levels::Both);
+    assert_eq!(names(&schema["properties"]), ATTRIBUTES.iter().map(|row| row.name).collect());
+    assert_eq!(names(&schema["$defs"]["route"]["properties"]), of_a_route().map(|row| row.name).collect());
     for level in [&schema, &schema["$defs"]["route"]] {
         assert_eq!(level["additionalProperties"], false);
     }
-    for name in ATTRIBUTES.iter().filter(|&&name| name != "routes") {
+    for Attribute { name, .. } in ATTRIBUTES.iter().filter(|row| row.name != "routes") {
         let description = schema["$defs"][name]["description"].as_str().unwrap_or_default();
         assert!(description.ends_with('.'), "{name} has no description");
         assert_eq!(schema["properties"][name]["$ref"], format!("#/$defs/{name}"));
     }
-    for name in OF_A_ROUTE {
+    for Attribute { name, .. } in of_a_route() {
         let property = &schema["$defs"]["route"]["properties"][name];
         let reference = property.get("$ref").unwrap_or(&property["anyOf"][0]["$ref"]);
         assert_eq!(reference, &json!(format!("#/$defs/{name}")), "{name} of a route");
     }
-    assert!(OF_THE_TOP_LEVEL.iter().all(|name| !OF_A_ROUTE.contains(name)));
 }
 
 #[test]
@@ -231,18 +231,26 @@ fn the_defaults_are_those_of_the_code() {
 }
 
 #[test]
-fn the_defaults_and_what_is_required_are_those_of_the_page() {
-    let mut defaults = defaults();
-    let required = schema()["else"]["required"].clone();
-    for row in attributes() {
-        let (name, default) = (&row[0], &row[2]);
-        let in_schema = defaults.remove(name);
-        match default.as_str() {
-            "required" => assert!(required.as_array().expect("a list").contains(&json!(name)), "{name}"),
-            "none" | "host:port of api_host" => assert_eq!(in_schema, None, "{name}"),
-            value => assert_eq!(in_schema, Some(serde_json::from_str(value).expect(value)), "{name}"),
+fn the_values_and_what_is_required_are_those_of_the_table() {
+    let schema = schema();
+    let mut required = Vec::new();
+    for Attribute { name, default, value, .. } in ATTRIBUTES {
+        let in_schema = &schema["$defs"][name];
+        match default {
+            DefaultValue::Required => required.push(json!(name)),
+            DefaultValue::Json(json) => {
+                assert_eq!(defaults()[*name], serde_json::from_str::<Value>(json).expect(json), "{name}");
+            }
+            DefaultValue::Absent | DefaultValue::Derived => assert!(!defaults().contains_key(*name), "{name}"),
+        }
+        match value {
+            Kind::Number(Range { smallest, largest, .. }) => {
+                assert_eq!(in_schema["minimum"], json!(smallest), "{name}");
+                assert_eq!(in_schema.get("maximum"), largest.map(|largest| json!(largest)).as_ref(), "{name}");
+            }
+            Kind::Word(words) => assert_eq!(in_schema["enum"], json!(words()), "{name}"),
+            _ => {}
         }
     }
-    assert!(defaults.is_empty(), "{defaults:?} are not on the page");
-    assert_eq!(required.as_array().expect("a list").len(), 4);
+    assert_eq!(schema["else"]["required"], json!(required));
 }

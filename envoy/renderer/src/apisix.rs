@@ -21,8 +21,8 @@ mod vars;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use openwhisk_filter::layer::OF_THE_TOP_LEVEL;
-use openwhisk_filter::settings::RequestBody;
+use openwhisk_filter::config::attribute::{Levels, names};
+use openwhisk_filter::config::settings::RequestBody;
 use serde_json::{Value, json};
 
 use crate::cluster::{self, Cluster};
@@ -289,8 +289,9 @@ fn configured(
     let json = if is_alone {
         attributes.into_iter().next().map(|(_, fields)| Value::Object(fields)).unwrap_or_default()
     } else {
+        let of_the_top_level = names(&[Levels::Top]);
         let of_a_route = |fields: Fields| -> Fields {
-            fields.into_iter().filter(|(name, _)| !OF_THE_TOP_LEVEL.contains(&name.as_str())).collect()
+            fields.into_iter().filter(|(name, _)| !of_the_top_level.contains(&name.as_str())).collect()
         };
         let routes: Fields =
             attributes.into_iter().map(|(name, fields)| (name, Value::Object(of_a_route(fields)))).collect();

@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use openwhisk_filter::api_host::{ApiHost, Scheme};
-use openwhisk_filter::settings::Settings;
+use openwhisk_filter::config::api_host::{ApiHost, Scheme};
+use openwhisk_filter::config::settings::Settings;
 
 use crate::configuration::Site;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use openwhisk_filter::config::Config;
-use openwhisk_filter::mistake::ConfigError;
-use openwhisk_filter::settings::{RequestBody, Settings};
+use openwhisk_filter::config::mistake::ConfigError;
+use openwhisk_filter::config::settings::{RequestBody, Settings};
 use serde_json::Value;
 
 use crate::environment::Reference;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use openwhisk_filter::mistake::ConfigError;
-use openwhisk_filter::settings::Mode;
+use openwhisk_filter::config::mistake::ConfigError;
+use openwhisk_filter::config::settings::Mode;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
 use crate::bootstrap::{self, Parts};

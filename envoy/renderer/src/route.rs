@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use openwhisk_filter::settings::Parameters;
+use openwhisk_filter::config::settings::Parameters;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::configuration::{Configuration, Site};
@@ -182,7 +182,7 @@ pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
 }
 
 fn path_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
-    matches!(site.settings.parameters(), Parameters::Http(_)).then_some(())?;
+    matches!(site.settings.parameters(), Parameters::Http { .. }).then_some(())?;
     configuration.own(site, "path_prefix")?.as_str()?.parse().ok()
 }
 

@@ -5,12 +5,11 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use openwhisk_filter::answer::{Activation, Content};
+use openwhisk_filter::call::parameters::parameters;
+use openwhisk_filter::call::request::Request;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::outcome::{Activation, News};
-use openwhisk_filter::payload::payload;
-use openwhisk_filter::reply::Reply;
-use openwhisk_filter::request::Request;
-use openwhisk_filter::settings::Settings;
+use openwhisk_filter::config::settings::Settings;
 use openwhisk_filter::target::Targets;
 
 const SIZES: [usize; 3] = [1 << 10, 64 << 10, 1 << 20];
@@ -79,15 +78,15 @@ mod config {
     }
 }
 
-mod payload_of {
-    use super::{Bencher, BytesCount, SIZES, json, payload, request, settings};
+mod parameters_of {
+    use super::{Bencher, BytesCount, SIZES, json, parameters, request, settings};
 
     fn measured(bencher: Bencher<'_, '_>, content_type: &str, path: &str, body: &[u8]) {
         let (settings, request) = (settings(HTTP), request(content_type, path));
         bencher
             .with_inputs(|| body.to_vec())
             .input_counter(BytesCount::of_slice)
-            .bench_local_values(|body| payload(&settings, &request, body).expect("valid"));
+            .bench_local_values(|body| parameters(&settings, &request, body).expect("valid"));
     }
 
     const HTTP: &str = r#", "parameters": "http""#;
@@ -98,7 +97,7 @@ mod payload_of {
         let (settings, request) = (settings(""), request("application/json", "/"));
         bencher
             .with_inputs(|| json(1 << 10).into_bytes())
-            .bench_local_values(|body| payload(&settings, &request, body).expect("valid"));
+            .bench_local_values(|body| parameters(&settings, &request, body).expect("valid"));
     }
 
     #[divan::bench(args = SIZES)]
@@ -130,15 +129,15 @@ mod payload_of {
 }
 
 mod reply_to {
-    use super::{Activation, Bencher, BytesCount, News, Reply, SIZES, json};
+    use super::{Activation, Bencher, BytesCount, Content, SIZES, json};
 
     fn measured(bencher: Bencher<'_, '_>, result: String) {
         let id = Some("5f2d2b0f4b9748a5ad2b0f4b97f8a5e4".to_owned());
-        let activation = Activation { id, news: News::Result, body: result };
+        let activation = Activation { id, content: Content::Result, text: result };
         bencher
-            .counter(BytesCount::of_str(&activation.body))
+            .counter(BytesCount::of_str(&activation.text))
             .with_inputs(|| activation.clone())
-            .bench_local_values(|activation| Reply::to_activation(activation).expect("valid"));
+            .bench_local_values(|activation| activation.into_reply().expect("valid"));
     }
 
     #[divan::bench]

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
+use openwhisk_filter::call::request::Request;
 use openwhisk_filter::call::{Call, CallTemplate};
 use openwhisk_filter::config::Config;
+use openwhisk_filter::config::attribute::ATTRIBUTES;
+use openwhisk_filter::config::mistake::ConfigError;
+use openwhisk_filter::config::settings::Settings;
 use openwhisk_filter::error::Error;
-use openwhisk_filter::layer::ATTRIBUTES;
-use openwhisk_filter::mistake::ConfigError;
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::request::Request;
-use openwhisk_filter::settings::Settings;
 use openwhisk_filter::target::Targets;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -87,7 +87,7 @@ fn told_of(name: &str, value: &RawValue) -> Option<String> {
         }
         "api_host" | "upstream" if text.contains('@') => None,
         "namespace" | "package" | "action" if text.contains(':') => None,
-        name => ATTRIBUTES.contains(&name).then_some(text),
+        name => ATTRIBUTES.iter().any(|row| row.name == name).then_some(text),
     }
 }
 

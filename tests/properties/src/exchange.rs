@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use openwhisk_filter::answer::{Outcome, Refusal};
+use openwhisk_filter::config::settings::{Mode, Parameters, Settings};
 use openwhisk_filter::error::Error;
-use openwhisk_filter::exchange::{Exchange, Step};
-use openwhisk_filter::outcome::{Outcome, Refusal};
+use openwhisk_filter::exchange::{Exchange, Progress, Step};
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::settings::{Mode, Parameters, Settings};
 use openwhisk_filter::target::{Target, Targets};
 use serde_json::json;
 
@@ -263,7 +263,7 @@ impl Stream {
             Event::Unavailable => Outcome::Refused(Refusal::UnavailableUpstream),
             // As the edge does.
             Event::Answer { head, body } => {
-                head.answer(&body.0).map_or(Outcome::Silent { elapsed: Duration::ZERO }, Outcome::Answered)
+                head.answer(self.proxy, &body.0).map_or(Outcome::Silent { elapsed: Duration::ZERO }, Outcome::Answered)
             }
             Event::Gone => return Ok(()),
         };
@@ -292,7 +292,7 @@ impl Stream {
                     is_read = true;
                     headers.clone()
                 },
-                is_all,
+                Progress::of(is_all),
             )
         })?;
         if is_fresh {
@@ -346,7 +346,7 @@ impl Stream {
     fn on_body(&mut self, size: usize, is_all: bool, read: &Read) -> Held {
         let mut reads = 0_usize;
         let (step, needed) = memory::of(|| {
-            self.exchange.on_request_body(clock, size, is_all, |wanted| {
+            self.exchange.on_request_body(clock, size, Progress::of(is_all), |wanted| {
                 reads = reads.saturating_add(1);
                 read.bytes(wanted)
             })
@@ -404,7 +404,8 @@ impl Stream {
     fn invokes(&mut self, step: Step, body: Option<Vec<u8>>) -> Held {
         let Some(body) = body else { return self.ends(&step, Some(500)) };
         let settings = self.settings().ok_or("a request without a target")?;
-        let takes_context = matches!(settings.parameters(), Parameters::Http(_)) && settings.mode() != Mode::Metadata;
+        let takes_context =
+            matches!(settings.parameters(), Parameters::Http { .. }) && settings.mode() != Mode::Metadata;
         let Step::Invoke(call) = step else {
             ensure!(takes_context, "expected a call, got {step:?}");
             // In base64, or with escapes, a body may become larger than it was.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use arbitrary::{Arbitrary, Unstructured};
 use openwhisk_filter::config::Config;
+use openwhisk_filter::config::settings::Settings;
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::settings::Settings;
 use serde_json::{Map, Value, json};
 
 /// The secret in every input: the key of the service token. It stands nowhere else.

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use arbitrary::Arbitrary;
+use openwhisk_filter::call::request::Request;
 use openwhisk_filter::call::{Call, CallTemplate};
 use openwhisk_filter::error::Error;
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::reply::Reply;
-use openwhisk_filter::request::Request;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -80,7 +80,7 @@ fn check_asked(input: &Asked) -> Held {
         .iter()
         .fold(input.body.0.len(), |size, (name, value)| size.saturating_add(name.len()).saturating_add(value.len()));
     let request = Request::from_headers(headers);
-    let run = || openwhisk_filter::payload::payload(&settings, &request, input.body.0.clone());
+    let run = || openwhisk_filter::call::parameters::parameters(&settings, &request, input.body.0.clone());
     let (made, needed) = memory::of(run)?;
     memory::check(needed, size.saturating_add(made.as_ref().map_or(0, Vec::len)))?;
     check(input, path_prefix, &forwarded, &request, &made)?;
@@ -90,7 +90,7 @@ fn check_asked(input: &Asked) -> Held {
             crate::call::check(&Call::new(template, Proxy::Envoy, request, parameters))
         }
         Err(error) => {
-            let reply = Reply::to_error(&error, request.id());
+            let reply = Reply::for_error(&error, request.id());
             reply::check(&reply, Proxy::Apisix)?;
             reply::check_error(&error, &reply, request.id())
         }

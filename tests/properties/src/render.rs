@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openwhisk_filter::config::Config;
+use openwhisk_filter::config::settings::{Mode, OnTimeout, Parameters, RequestBody, Settings};
 use openwhisk_filter::proxy::Proxy;
-use openwhisk_filter::settings::{Mode, OnTimeout, Parameters, RequestBody, Settings};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -78,14 +78,10 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
     }
     match settings.parameters() {
         Parameters::Body => _ = all.insert("parameters".to_owned(), "body".into()),
-        Parameters::Http(context) => {
+        Parameters::Http { path_prefix, forward_headers } => {
             all.insert("parameters".to_owned(), "http".into());
-            // Only the debug output tells the rest. Of visible ASCII it is JSON.
-            let shown = format!("{context:?}");
-            let value = |name| serde_json::Deserializer::from_str(shown.split_once(name)?.1).into_iter().next()?.ok();
-            let path_prefix: Value = value("path_prefix: ")?;
-            all.insert("path_prefix".to_owned(), format!("{}/", path_prefix.as_str()?).into());
-            all.insert("forward_headers".to_owned(), value("forwarded: ")?);
+            all.insert("path_prefix".to_owned(), format!("{path_prefix}/").into());
+            all.insert("forward_headers".to_owned(), forward_headers.clone().into());
         }
     }
     all.insert("timeout".to_owned(), u64::try_from(settings.timeout().as_millis()).ok()?.into());

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use http::StatusCode;
-use openwhisk_filter::error::{Error, Words};
-use openwhisk_filter::outcome::{self, Outcome};
+use openwhisk_filter::answer::{Activation, Answer, Outcome};
+use openwhisk_filter::call::request::Request;
+use openwhisk_filter::error::Error;
+use openwhisk_filter::error::row::Words;
 use openwhisk_filter::proxy::Proxy;
 use openwhisk_filter::reply::Reply;
-use openwhisk_filter::request::Request;
 use serde_json::{Value, json};
 
 use crate::Held;
@@ -113,7 +114,7 @@ impl Head {
 
     /// The answer with a body, as a host tells it. Nothing if there is no status.
     #[must_use]
-    pub fn answer(&self, body: &[u8]) -> Option<outcome::Answer> {
+    pub fn answer(&self, proxy: Proxy, body: &[u8]) -> Option<Answer> {
         let status = self.status();
         let of = |name: &str, value: &Option<Line>| value.as_ref().map(|value| (name.to_owned(), value.0.clone()));
         let headers = [
@@ -123,7 +124,7 @@ impl Head {
             self.is_upstreams.then(|| ("x-envoy-upstream-service-time".to_owned(), b"1".to_vec())),
         ];
         let headers: Vec<_> = headers.into_iter().flatten().collect();
-        outcome::Answer::read(&headers, body.to_vec(), Duration::ZERO)
+        Answer::read(proxy, &headers, body.to_vec(), Duration::ZERO)
     }
 }
 
@@ -142,7 +143,7 @@ fn check_answered(input: &Answered) -> Held {
     let request = Request::from_headers(vec![("x-request-id".to_owned(), input.request_id.0.clone())]);
 
     let is_of_upstream = proxy == Proxy::Apisix || !input.head.is_envoys();
-    let answer = || input.head.answer(&input.body.0);
+    let answer = || input.head.answer(proxy, &input.body.0);
     let (activation, at_first) =
         memory::of(|| answer().map(|answer| Outcome::Answered(answer).into_activation(&settings, proxy)))?;
     let Some(activation) = activation else { return Ok(()) };
@@ -157,15 +158,15 @@ fn check_answered(input: &Answered) -> Held {
         let (meaning, expected) = (naive::Meaning::of(&activation), naive::meaning(&question));
         ensure!(meaning == expected, "the answer is taken for {meaning:?}, expected {expected:?}");
     }
-    let as_it_is = activation.as_ref().ok().map(|activation| (activation.news, activation.body.clone()));
+    let as_it_is = activation.as_ref().ok().map(|activation| (activation.content, activation.text.clone()));
     let to_reply = || {
         let replied = activation
-            .and_then(Reply::to_activation)
+            .and_then(Activation::into_reply)
             .and_then(|reply| reply.fit_for(proxy, request.id()))
             .map_err(|error| error.fit_for(proxy));
         match replied {
             Ok(reply) => (reply, None),
-            Err(error) => (Reply::to_error(&error, request.id()), Some(error)),
+            Err(error) => (Reply::for_error(&error, request.id()), Some(error)),
         }
     };
     let ((reply, error), then) = memory::of(to_reply)?;
@@ -182,7 +183,7 @@ fn check_answered(input: &Answered) -> Held {
     let is_actions = contains(&input.body.0, SECRET) || contains(&input.body.0, "\\");
     ensure!(!line.contains(SECRET) || is_actions, "the log learns of the secret: {line}");
     match as_it_is {
-        Some((news, body)) => compare(&naive::shape(news, &body), &reply, error.as_ref(), &body, proxy),
+        Some((content, body)) => compare(&naive::shape(content, &body), &reply, error.as_ref(), &body, proxy),
         None => Ok(()),
     }
 }
@@ -280,13 +281,14 @@ pub fn check_error(error: &Error, reply: &Reply, request_id: &str) -> Held {
         return Ok(());
     }
     ensure!(is_json(&reply.body), "the body of an error is no JSON: {}", reply.body.escape_ascii());
-    let sentence = match error.for_client() {
-        Words::OpenWhisk(words) => {
-            ensure!(reply.body == words.as_bytes(), "other words than those of openwhisk");
-            return Ok(());
-        }
-        Words::Gateway(sentence) => sentence,
-    };
+    let (sentence, of_openwhisk) = error.row(|row| match row.client {
+        Words::OpenWhisk(words) => (String::new(), Some(words.to_owned())),
+        Words::Gateway(sentence) => (sentence.to_string(), None),
+    });
+    if let Some(words) = of_openwhisk {
+        ensure!(reply.body == words.as_bytes(), "other words than those of openwhisk");
+        return Ok(());
+    }
     let is_inside = sentence.contains(UPSTREAM) || sentence.contains(SECRET);
     ensure!(!is_inside, "the client learns of the inside of the gateway: {sentence}");
     let body = String::from_utf8_lossy(&reply.body);

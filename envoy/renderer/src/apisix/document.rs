@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use openwhisk_filter::layer::ATTRIBUTES;
+use openwhisk_filter::config::attribute::ATTRIBUTES;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
@@ -111,7 +111,7 @@ fn is_of_apisix(fields: &Fields) -> bool {
     let is_list =
         |(name, value): (&String, &Value)| Kind::of_list(name).is_some() && (value.is_array() || value.is_null());
     // `routes` is an attribute of the filter, too.
-    let is_of_filter = fields.keys().any(|name| name != "routes" && ATTRIBUTES.contains(&name.as_str()));
+    let is_of_filter = fields.keys().any(|name| name != "routes" && ATTRIBUTES.iter().any(|row| row.name == name));
     fields.keys().any(|name| FIELDS.contains(&name.as_str())) || (!is_of_filter && fields.iter().any(is_list))
 }
 

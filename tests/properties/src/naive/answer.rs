@@ -1,7 +1,7 @@
 //! "Modes" and "Everything that goes wrong": what an answer means.
 
+use openwhisk_filter::answer::{Activation, Content};
 use openwhisk_filter::error::Error;
-use openwhisk_filter::outcome::{Activation, News};
 
 use crate::input::Mode;
 use crate::json::is_json;
@@ -47,9 +47,9 @@ impl Meaning {
     #[must_use]
     pub fn of(activation: &Result<Activation, Error>) -> Self {
         match activation {
-            Ok(Activation { news: News::Result, .. }) => Self::Result,
-            Ok(Activation { news: News::Failure, .. }) => Self::Failure,
-            Ok(Activation { news: News::AsIs(status), .. }) => Self::AsIs(status.as_u16()),
+            Ok(Activation { content: Content::Result, .. }) => Self::Result,
+            Ok(Activation { content: Content::Failure, .. }) => Self::Failure,
+            Ok(Activation { content: Content::AsIs(status), .. }) => Self::AsIs(status.as_u16()),
             Err(Error::ActionFailed { .. }) => Self::ActionFailed,
             Err(Error::DeadlinePassed { .. } | Error::NotAwaited { .. }) => Self::Late,
             Err(Error::Refused { .. }) => Self::Refused,

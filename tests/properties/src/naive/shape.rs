@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use openwhisk_filter::outcome::News;
+use openwhisk_filter::answer::Content;
 use openwhisk_filter::reply::Reply;
 use serde_json::{Map, Value};
 
@@ -90,23 +90,23 @@ impl Shaped {
 
 /// What an activation becomes.
 #[must_use]
-pub fn shape(news: News, body: &str) -> Shape {
-    let (status, empty) = match news {
-        News::AsIs(status) => return Shape::AsIs(status),
-        News::Result => (200, 204),
-        News::Failure => (502, 502),
+pub fn shape(content: Content, body: &str) -> Shape {
+    let (status, empty) = match content {
+        Content::AsIs(status) => return Shape::AsIs(status),
+        Content::Result => (200, 204),
+        Content::Failure => (502, 502),
     };
     if !is_json(body.as_bytes()) {
         return Shape::NotJson;
     }
     let Ok(result) = serde_json::from_str::<Value>(body) else { return Shape::Undecided };
-    let not_shaped = || if news == News::Failure { Shape::Failed } else { Shape::AsIs(StatusCode::OK) };
+    let not_shaped = || if content == Content::Failure { Shape::Failed } else { Shape::AsIs(StatusCode::OK) };
     let repeats = |text: &str| Entries::read(text).is_some_and(|entries| entries.repeats_a_name());
     if repeats(body) {
         return Shape::Undecided;
     }
-    let (shaped, text) = match (&result, news) {
-        (Value::Object(result), News::Failure) => match result.get("error") {
+    let (shaped, text) = match (&result, content) {
+        (Value::Object(result), Content::Failure) => match result.get("error") {
             Some(Value::Object(error)) => {
                 let entries = Entries::read(body);
                 let text = entries.and_then(|entries| entries.of("error").first().map(|text| (*text).to_owned()));

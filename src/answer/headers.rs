@@ -3,26 +3,16 @@
 use http::header::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
-use crate::object::{elements, entries};
-use crate::rule::{BrokenRule, Rule};
-use crate::text::text_of;
+use crate::error::rule::{BrokenRule, Rule};
+use crate::header::{ACTIVATION_ID, OF_A_CONNECTION};
+use crate::json::ValueKind;
+use crate::json::text::text_of;
+use crate::json::walk::{elements, entries};
 
-/// Headers that belong to the gateway: an action's are dropped.
+/// Headers that the gateway sets, besides those of its connections: an action's are dropped.
 ///
-/// Source: RFC 9110 section 7.6.1 (hop-by-hop), 8.6 (`content-length`), 6.6.1 (`date`), 10.2.4 (`server`).
-const GATEWAY_HEADERS: &[&str] = &[
-    "connection",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-    "date",
-    "server",
-    crate::outcome::ACTIVATION_ID,
-];
+/// Source: RFC 9110 sections 6.6.1 (`date`) and 10.2.4 (`server`).
+const OF_THE_GATEWAY: &[&str] = &["date", "server", ACTIVATION_ID];
 
 /// Begins the names with which an upstream speaks to an Envoy: to an Envoy in front of the gateway, too.
 ///
@@ -70,7 +60,7 @@ pub fn action_headers(json: &RawValue) -> Result<Vec<(HeaderName, HeaderValue)>,
             outcome = lines.read(name, value);
         }
     });
-    is_object.map_err(|_| BrokenRule::new(Rule::Headers, json))?;
+    is_object.map_err(|_| BrokenRule::new(Rule::Headers, json.get()))?;
     outcome.map(|()| lines.headers)
 }
 
@@ -81,12 +71,12 @@ impl Lines {
             return Ok(());
         }
         let name = HeaderName::from_bytes(name)
-            .map_err(|_| BrokenRule::new(Rule::HeaderName, String::from_utf8_lossy(beginning(name))))?;
+            .map_err(|_| BrokenRule::new(Rule::HeaderName, &String::from_utf8_lossy(beginning(name))))?;
         if !value.get().starts_with('[') {
             return self.add(name, value);
         }
         let read = elements(value.get(), |element| self.add(name.clone(), element));
-        read.map_err(|broken| broken.unwrap_or_else(|| BrokenRule::new(Rule::HeaderType, value)))
+        read.map_err(|broken| broken.unwrap_or_else(|| BrokenRule::new(Rule::HeaderType, value.get())))
     }
 
     fn add(&mut self, name: HeaderName, json: &RawValue) -> Result<(), BrokenRule> {
@@ -109,7 +99,7 @@ fn is_gateways(name: &[u8]) -> bool {
     let is_to_envoy = name.get(..TO_ENVOY.len()).is_some_and(|start| start.eq_ignore_ascii_case(TO_ENVOY));
     is_to_envoy
         || name.starts_with(b":")
-        || GATEWAY_HEADERS.iter().any(|gateway| name.eq_ignore_ascii_case(gateway.as_bytes()))
+        || OF_A_CONNECTION.iter().chain(OF_THE_GATEWAY).any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// As much of a name as a rule quotes.
@@ -121,13 +111,15 @@ fn beginning(name: &[u8]) -> &[u8] {
 ///
 /// Source: RFC 9110 section 5.5: a value has no blanks around it.
 fn header_value(json: &RawValue) -> Result<HeaderValue, BrokenRule> {
-    let text = match json.get() {
-        string if string.starts_with('"') => text_of(string).map_err(|_| BrokenRule::new(Rule::HeaderValue, json))?,
-        other if other.starts_with(['[', '{', 'n']) => return Err(BrokenRule::new(Rule::HeaderType, json)),
-        scalar => scalar.into(),
+    let text = match ValueKind::of(json.get()) {
+        ValueKind::String => text_of(json.get()).map_err(|_| BrokenRule::new(Rule::HeaderValue, json.get()))?,
+        ValueKind::Number | ValueKind::Boolean => json.get().into(),
+        ValueKind::Object | ValueKind::Array | ValueKind::Null => {
+            return Err(BrokenRule::new(Rule::HeaderType, json.get()));
+        }
     };
     HeaderValue::from_bytes(text.trim_matches([' ', '\t']).as_bytes())
-        .map_err(|_| BrokenRule::new(Rule::HeaderValue, json))
+        .map_err(|_| BrokenRule::new(Rule::HeaderValue, json.get()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The rules of shaped results, and a result that breaks one.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-/// How many characters of a wrong value an error quotes.
-const QUOTED: usize = 64;
+use crate::error::quote::{QUOTED, beginning};
 
 /// A rule of shaped results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,35 +41,14 @@ pub struct BrokenRule {
 impl BrokenRule {
     /// A rule that is broken by what was found.
     #[must_use]
-    pub fn new(rule: Rule, found: impl fmt::Display) -> Self {
-        let mut beginning = Beginning::default();
-        // An error as soon as there is enough: what was found may be as large as a result.
-        let _ = write!(beginning, "{found}");
-        Self { rule, found: beginning.text }
+    pub fn new(rule: Rule, found: &str) -> Self {
+        Self { rule, found: beginning(found, QUOTED).to_owned() }
     }
 
     /// The rule.
     #[must_use]
     pub const fn rule(&self) -> Rule {
         self.rule
-    }
-}
-
-/// The first characters of a text.
-#[derive(Default)]
-struct Beginning {
-    text: String,
-    count: usize,
-}
-
-impl fmt::Write for Beginning {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        let missing = QUOTED.saturating_sub(self.count);
-        for character in more.chars().take(missing) {
-            self.text.push(character);
-            self.count = self.count.saturating_add(1);
-        }
-        if self.count < QUOTED { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

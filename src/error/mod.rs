@@ -5,16 +5,21 @@ use std::fmt;
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::object_writer::OutOfMemory;
-use crate::outcome::{LARGEST_ANSWER, beginning};
+use crate::error::kind::ErrorKind;
+use crate::error::quote::beginning_of_answer;
+use crate::error::rule::BrokenRule;
+use crate::json::OutOfMemory;
 use crate::proxy::Proxy;
-use crate::rule::BrokenRule;
+
+pub mod kind;
+pub mod quote;
+pub mod row;
+pub mod rule;
 
 /// When to try again where calls end all the time: after a second.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// Why a request gets no result. `Display` is the sentence for the operator's log, without secrets;
-/// [`Error::for_client`] the one for the client.
+/// Why a request gets no result. `Display` is the sentence for the operator's log; [`Error::row`] has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Client: the body is larger than `max_req_body_size`.
@@ -90,8 +95,10 @@ pub enum Error {
         /// The upstream's name.
         upstream: String,
     },
-    /// Platform: the answer is larger than is read.
+    /// Platform: the answer is larger than is read, or than there is memory for.
     AnswerTooLarge {
+        /// The largest answer that is read, in bytes.
+        limit: usize,
         /// The id of the activation, if it tells one.
         activation_id: Option<String>,
     },
@@ -146,43 +153,28 @@ pub enum Error {
     NotConfigured,
 }
 
-/// What a client is told of an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words<'a> {
-    /// A sentence of ours.
-    Gateway(String),
-    /// The answer of `OpenWhisk` itself: JSON.
-    OpenWhisk(&'a str),
-}
-
 impl Error {
-    /// The status the client gets. The one place where errors become statuses.
+    /// The error for an answer that `OpenWhisk`'s API does not give. Of its body the beginning is kept.
+    #[must_use]
+    pub fn not_openwhisk(
+        status: StatusCode,
+        activation_id: Option<String>,
+        retry_after: Option<HeaderValue>,
+        body: &[u8],
+    ) -> Self {
+        Self::NotOpenWhisk { status, activation_id, retry_after, body: beginning_of_answer(body) }
+    }
+
+    /// The status that the client gets.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self {
-            Self::RequestTooLarge { .. } | Self::ParametersTooLarge { .. } | Self::OutOfMemory => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
-            // Envoy makes `grpc-status` 12 (unimplemented) of it.
-            Self::Grpc => StatusCode::NOT_FOUND,
-            Self::MalformedBody { .. } | Self::ReservedParameter | Self::IncompleteBody => StatusCode::BAD_REQUEST,
-            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnknownUpstream { .. }
-            | Self::UnavailableUpstream { .. }
-            | Self::Unreachable { .. }
-            | Self::TooManyCalls { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::DeadlinePassed { .. } | Self::NotAwaited { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Self::NotOpenWhisk { status, .. } if status.is_client_error() || status.is_server_error() => *status,
-            Self::BrokenOff { .. }
-            | Self::AnswerTooLarge { .. }
-            | Self::NotOpenWhisk { .. }
-            | Self::ActionFailed { .. }
-            | Self::BrokenRule { .. }
-            | Self::UnsendableStatus { .. } => StatusCode::BAD_GATEWAY,
-            Self::Refused { status, .. } => *status,
-            Self::UnreadableBody | Self::RoutesUnsupported | Self::NotConfigured => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.row(|row| row.status)
+    }
+
+    /// What it is counted as.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.row(|row| row.kind)
     }
 
     /// The error as a proxy can tell it: with a status that it can send.
@@ -195,79 +187,19 @@ impl Error {
         Self::UnsendableStatus { status, activation_id: self.activation_id().map(str::to_owned) }
     }
 
-    /// What the client is told: never a secret, never the inside of the gateway.
-    #[must_use]
-    pub fn for_client(&self) -> Words<'_> {
-        match self {
-            Self::RequestTooLarge { limit } => {
-                Words::Gateway(format!("the body of the request is larger than {limit} bytes"))
-            }
-            Self::MalformedBody { .. }
-            | Self::ParametersTooLarge { .. }
-            | Self::Grpc
-            | Self::MethodNotAllowed { .. }
-            | Self::LengthRequired
-            | Self::IncompleteBody
-            | Self::OutOfMemory
-            | Self::AnswerTooLarge { .. }
-            | Self::UnsendableStatus { .. }
-            | Self::UnreadableBody
-            | Self::NotConfigured => Words::Gateway(self.to_string()),
-            // Source: apache/openwhisk `core/controller/Messages.scala`, `parametersNotAllowed`.
-            Self::ReservedParameter => Words::Gateway(
-                "Request defines parameters that are not allowed (e.g., reserved properties).".to_owned(),
-            ),
-            Self::RoutesUnsupported => Words::Gateway("the filter is not configured for this proxy".to_owned()),
-            Self::UnknownUpstream { .. } | Self::UnavailableUpstream { .. } | Self::Unreachable { .. } => {
-                Words::Gateway("openwhisk cannot be reached".to_owned())
-            }
-            Self::TooManyCalls { .. } => Words::Gateway("too many calls of the action are open".to_owned()),
-            Self::DeadlinePassed { timeout, .. } => {
-                Words::Gateway(format!("the action did not answer within {timeout} ms"))
-            }
-            Self::NotAwaited { .. } => {
-                Words::Gateway("openwhisk did not wait for the action, which goes on".to_owned())
-            }
-            Self::BrokenOff { .. } => Words::Gateway("the answer of openwhisk broke off".to_owned()),
-            Self::NotOpenWhisk { status, .. } => {
-                Words::Gateway(format!("the answer with status {} is not one of openwhisk's API", status.as_str()))
-            }
-            Self::BrokenRule { rule, .. } => {
-                Words::Gateway(format!("the result of the action breaks a rule: {}", rule.rule()))
-            }
-            Self::Refused { body, .. } | Self::ActionFailed { body, .. } => Words::OpenWhisk(body),
-        }
-    }
-
-    /// The id of the activation the error is about, if `OpenWhisk` told it.
+    /// The id of the activation that the error is about, if `OpenWhisk` told it.
     #[must_use]
     pub fn activation_id(&self) -> Option<&str> {
         match self {
             Self::DeadlinePassed { activation_id, .. }
             | Self::NotAwaited { activation_id, .. }
-            | Self::AnswerTooLarge { activation_id }
+            | Self::AnswerTooLarge { activation_id, .. }
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
             | Self::BrokenRule { activation_id, .. }
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
-            Self::RequestTooLarge { .. }
-            | Self::ParametersTooLarge { .. }
-            | Self::Grpc
-            | Self::TooManyCalls { .. }
-            | Self::MalformedBody { .. }
-            | Self::MethodNotAllowed { .. }
-            | Self::LengthRequired
-            | Self::IncompleteBody
-            | Self::OutOfMemory
-            | Self::ReservedParameter
-            | Self::UnknownUpstream { .. }
-            | Self::UnavailableUpstream { .. }
-            | Self::Unreachable { .. }
-            | Self::BrokenOff { .. }
-            | Self::UnreadableBody
-            | Self::RoutesUnsupported
-            | Self::NotConfigured => None,
+            _ => None,
         }
     }
 
@@ -280,114 +212,11 @@ impl Error {
             _ => None,
         }
     }
-
-    /// Whether the operator of the gateway may have to do something, and not the author of the action or the
-    /// client: what a client can provoke at will must not fill the operator's log.
-    #[must_use]
-    pub fn concerns_operator(&self) -> bool {
-        match self {
-            Self::RequestTooLarge { .. }
-            | Self::ParametersTooLarge { .. }
-            | Self::Grpc
-            | Self::MalformedBody { .. }
-            | Self::MethodNotAllowed { .. }
-            | Self::LengthRequired
-            | Self::IncompleteBody
-            | Self::OutOfMemory
-            | Self::ReservedParameter
-            | Self::ActionFailed { .. }
-            | Self::BrokenRule { .. }
-            | Self::UnsendableStatus { .. } => false,
-            Self::Refused { status, .. } => !matches!(*status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE),
-            Self::UnknownUpstream { .. }
-            | Self::UnavailableUpstream { .. }
-            | Self::Unreachable { .. }
-            | Self::DeadlinePassed { .. }
-            | Self::NotAwaited { .. }
-            | Self::TooManyCalls { .. }
-            | Self::BrokenOff { .. }
-            | Self::AnswerTooLarge { .. }
-            | Self::NotOpenWhisk { .. }
-            | Self::UnreadableBody
-            | Self::RoutesUnsupported
-            | Self::NotConfigured => true,
-        }
-    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RequestTooLarge { limit } => {
-                write!(f, "the body of the request is larger than {limit} bytes (`max_req_body_size`)")
-            }
-            Self::MalformedBody { reason } => write!(f, "the body of the request is not JSON: {reason}"),
-            Self::ParametersTooLarge { limit } => {
-                write!(f, "the parameters made of the body of the request are larger than {limit} bytes")
-            }
-            Self::Grpc => f.write_str("an action does not speak gRPC"),
-            Self::TooManyCalls { most } => {
-                write!(f, "{most} calls of the action are open on this worker (`max_concurrency`)")
-            }
-            Self::AnswerTooLarge { .. } => {
-                write!(f, "the answer of openwhisk is larger than {LARGEST_ANSWER} bytes")
-            }
-            Self::MethodNotAllowed { method } => write!(f, "the method {method} invokes no action"),
-            Self::LengthRequired => f.write_str("the body of a request with upgrade needs a content-length"),
-            Self::IncompleteBody => f.write_str("the body of the request ended before its content-length"),
-            Self::OutOfMemory => f.write_str("the body of the request is larger than there is memory for"),
-            Self::ReservedParameter => {
-                f.write_str("the request has a parameter whose name begins with `__ow_`, which is reserved")
-            }
-            Self::UnknownUpstream { upstream } => write!(
-                f,
-                "the host knows no upstream {upstream:?}: on Envoy `upstream` must name a cluster, on APISIX be \
-                 host:port; by default it is the host:port of `api_host`"
-            ),
-            Self::UnavailableUpstream { upstream } => write!(
-                f,
-                "the host refuses calls to the upstream {upstream:?}: no healthy host, a name that does not resolve, \
-                 or a circuit breaker that is open"
-            ),
-            Self::Unreachable { upstream, reason } => {
-                write!(
-                    f,
-                    "no answer from the upstream {upstream:?}, check that openwhisk runs there and, with https, that its \
-                     certificate is trusted: {reason:?}"
-                )
-            }
-            Self::DeadlinePassed { timeout, .. } => {
-                write!(f, "the action did not answer within {timeout} ms (`timeout`)")
-            }
-            Self::NotAwaited { timeout, after, .. } => write!(
-                f,
-                "openwhisk told only the id of the activation, after {after} ms, and was asked to wait {timeout} ms for the \
-                 action (`timeout`), which goes on"
-            ),
-            Self::BrokenOff { upstream } => {
-                write!(f, "the answer of the upstream {upstream:?} broke off, or is larger than the host takes")
-            }
-            Self::NotOpenWhisk { status, body, .. } => write!(
-                f,
-                "the answer with status {} is not one of openwhisk's API, check that `api_host` is its address: \
-                 {body:?}",
-                status.as_str()
-            ),
-            Self::Refused { status, body, .. } => {
-                write!(f, "openwhisk refused the call with {}: {:?}", status.as_str(), beginning(body))
-            }
-            Self::ActionFailed { body, .. } => write!(f, "the action failed: {:?}", beginning(body)),
-            Self::BrokenRule { rule, .. } => write!(f, "the result of the action breaks a rule: {rule}"),
-            Self::UnsendableStatus { status, .. } => {
-                write!(f, "the answer has the status {}, which cannot be sent", status.as_str())
-            }
-            Self::UnreadableBody => f.write_str("the body of the request cannot be read"),
-            Self::RoutesUnsupported => f.write_str(
-                "`routes` works on envoy only, which tells the route of a request: on apisix give each route a `conf` \
-                 of its own",
-            ),
-            Self::NotConfigured => f.write_str("the filter is not configured"),
-        }
+        self.row(|row| f.write_fmt(row.log))
     }
 }
 
@@ -402,6 +231,7 @@ impl From<OutOfMemory> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::row::{Concern, Words};
 
     #[test]
     fn the_client_learns_nothing_of_the_inside_of_the_gateway() {
@@ -428,7 +258,7 @@ mod tests {
             (Error::Grpc, 404, "an action does not speak gRPC"),
             (Error::TooManyCalls { most: 7 }, 503, "too many calls of the action are open"),
             (
-                Error::AnswerTooLarge { activation_id: None },
+                Error::AnswerTooLarge { limit: 16_777_216, activation_id: None },
                 502,
                 "the answer of openwhisk is larger than 16777216 bytes",
             ),
@@ -475,7 +305,11 @@ mod tests {
         ];
         for (error, status, sentence) in cases {
             assert_eq!(error.status().as_u16(), status, "{error:?}");
-            assert_eq!(error.for_client(), Words::Gateway(sentence.to_owned()), "{error:?}");
+            let told = error.row(|row| match row.client {
+                Words::Gateway(sentence) => sentence.to_string(),
+                Words::OpenWhisk(body) => panic!("{body}"),
+            });
+            assert_eq!(told, sentence, "{error:?}");
         }
     }
 
@@ -498,7 +332,7 @@ mod tests {
             (Error::NotConfigured, true),
         ];
         for (error, expected) in cases {
-            assert_eq!(error.concerns_operator(), expected, "{error:?}");
+            assert_eq!(error.row(|row| row.concern) == Concern::Operator, expected, "{error:?}");
         }
     }
 

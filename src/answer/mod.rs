@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::HeaderValue;
-use serde::de::IgnoredAny;
 
+use crate::answer::shaped::{NoReply, reply_to_failure, reply_to_result};
+use crate::config::settings::{Mode, OnTimeout, Settings};
 use crate::error::Error;
+use crate::error::quote::beginning_of_answer;
+use crate::header::ACTIVATION_ID;
+use crate::json::is_json;
 use crate::proxy::Proxy;
-use crate::settings::{Mode, OnTimeout, Settings};
+use crate::reply::Reply;
 
-/// The header with the id of the activation, present if and only if an answer is about one.
-///
-/// Source: apache/openwhisk `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
-pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
+pub mod headers;
+pub mod shaped;
 
 /// The headers that matter in an answer of the upstream.
 const HEADERS: &[&str] = &[STATUS, ACTIVATION_ID, RETRY_AFTER];
@@ -40,9 +42,6 @@ const SLACK: Duration = Duration::from_millis(50);
 
 /// What is known of a failed call where the proxy tells nothing.
 const NO_REASON: &str = "the proxy tells no reason";
-
-/// How many characters of an answer an error keeps for the log.
-const QUOTED: usize = 200;
 
 /// What came back from a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +77,16 @@ pub struct Answer {
     status: StatusCode,
     activation_id: Option<String>,
     retry_after: Option<HeaderValue>,
-    is_envoys: bool,
+    origin: Origin,
     body: Vec<u8>,
     elapsed: Duration,
+}
+
+/// Who made an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Upstream,
+    Proxy,
 }
 
 /// What `OpenWhisk` tells of an activation, or of the action if it was asked for that.
@@ -88,18 +94,18 @@ pub struct Answer {
 pub struct Activation {
     /// Its id, if `OpenWhisk` told it.
     pub id: Option<String>,
-    /// What is told of it.
-    pub news: News,
-    /// In these words.
-    pub body: String,
+    /// What its text is.
+    pub content: Content,
+    /// What the answer says.
+    pub text: String,
 }
 
-/// What is told of an activation.
+/// What the text of an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
-    /// It ended, and this is its result, which should be JSON.
+pub enum Content {
+    /// The result of the action, which should be JSON.
     Result,
-    /// It ended with an error of the action, `{"error": …}`, which should be JSON.
+    /// The error of the action, `{"error": …}`, which should be JSON.
     Failure,
     /// JSON that the client gets as it is, with this status.
     AsIs(StatusCode),
@@ -111,10 +117,10 @@ impl Answer {
         HEADERS.iter().copied()
     }
 
-    /// Reads an answer from its headers (lower-case names, values as bytes) and its body, which came so long after the
-    /// dispatch of the call. `None` if there is no valid status among the headers.
+    /// Reads an answer from its headers (lower-case names, values as bytes) and its body, which a proxy handed out so long
+    /// after the dispatch of the call. `None` if there is no valid status among the headers.
     #[must_use]
-    pub fn read(headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
+    pub fn read(proxy: Proxy, headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
         let value = |wanted: &str| value(headers, wanted);
         let status = StatusCode::from_bytes(value(STATUS)?).ok()?;
         let activation_id = activation_id(headers);
@@ -124,14 +130,12 @@ impl Answer {
             .filter(|value| value.to_str().is_ok());
         // Source: Envoy's AsyncClient: its own answers are text/plain and lack the header which the
         // router adds to every answer of an upstream.
-        let is_envoys = matches!(status.as_u16(), 502..=504)
+        let is_of_envoy = proxy == Proxy::Envoy
+            && matches!(status.as_u16(), 502..=504)
             && value("x-envoy-upstream-service-time").is_none()
             && value("content-type") == Some(b"text/plain");
-        Some(Self { status, activation_id, retry_after, is_envoys, body, elapsed })
-    }
-
-    fn is_of_upstream(&self, proxy: Proxy) -> bool {
-        proxy != Proxy::Envoy || !self.is_envoys
+        let origin = if is_of_envoy { Origin::Proxy } else { Origin::Upstream };
+        Some(Self { status, activation_id, retry_after, origin, body, elapsed })
     }
 }
 
@@ -149,10 +153,11 @@ fn activation_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
 }
 
 impl Outcome {
-    /// Reads what came so long after the dispatch of a call: the headers of an answer (see [`Answer::read`]) and a body of
-    /// this size, which `read` gives.
+    /// Reads what a proxy handed out so long after the dispatch of a call: the headers of an answer (see [`Answer::read`])
+    /// and a body of this size, which `read` gives.
     #[must_use]
     pub fn read(
+        proxy: Proxy,
         headers: &[(String, Vec<u8>)],
         size: usize,
         read: impl FnOnce(usize) -> Option<Vec<u8>>,
@@ -162,7 +167,7 @@ impl Outcome {
             return Self::TooLarge { activation_id: activation_id(headers) };
         }
         let body = if size == 0 { None } else { read(size) };
-        Answer::read(headers, body.unwrap_or_default(), elapsed).map_or(Self::Silent { elapsed }, Self::Answered)
+        Answer::read(proxy, headers, body.unwrap_or_default(), elapsed).map_or(Self::Silent { elapsed }, Self::Answered)
     }
 
     /// Tells a result from everything else.
@@ -186,9 +191,11 @@ impl Outcome {
                 // APISIX: refused, reset, TLS and garbage look all the same.
                 Proxy::Apisix => Error::Unreachable { upstream: upstream(), reason: NO_REASON.to_owned() },
             }),
-            Self::TooLarge { activation_id } => Err(Error::AnswerTooLarge { activation_id }),
-            Self::Answered(answer) if answer.is_of_upstream(proxy) => of_upstream(answer, settings),
-            Self::Answered(answer) => Err(of_proxy(&answer, settings)),
+            Self::TooLarge { activation_id } => Err(Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id }),
+            Self::Answered(answer) => match answer.origin {
+                Origin::Upstream => of_upstream(answer, settings),
+                Origin::Proxy => Err(of_proxy(&answer, settings)),
+            },
         }
     }
 }
@@ -207,23 +214,20 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },
         _ if answer.body.ends_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
-        _ => Error::Unreachable { upstream, reason: beginning_of(&answer.body) },
+        _ => Error::Unreachable { upstream, reason: beginning_of_answer(&answer.body) },
     }
 }
 
 /// What an answer of the upstream means. The result or error of an activation is not yet proven to be JSON.
 fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error> {
     let Answer { status, activation_id, retry_after, body, elapsed, .. } = answer;
-    let body = match String::from_utf8(body) {
-        Ok(body) => body,
-        Err(error) => {
-            let body = beginning_of(error.as_bytes());
-            return Err(Error::NotOpenWhisk { status, activation_id, retry_after, body });
-        }
+    let text = match String::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => return Err(Error::not_openwhisk(status, activation_id, retry_after, error.as_bytes())),
     };
-    let told = |id, news, body| Ok(Activation { id, news, body });
-    let strange = |activation_id, retry_after, body: &str| {
-        Err(Error::NotOpenWhisk { status, activation_id, retry_after, body: beginning(body) })
+    let told = |id, content, text| Ok(Activation { id, content, text });
+    let strange = |activation_id, retry_after, text: &str| {
+        Err(Error::not_openwhisk(status, activation_id, retry_after, text.as_bytes()))
     };
     match (status, settings.mode(), settings.on_timeout()) {
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation, OnTimeout::Error) => {
@@ -234,51 +238,50 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
                 Error::NotAwaited { timeout: settings.timeout().as_millis(), after: elapsed.as_millis(), activation_id }
             })
         }
-        (StatusCode::OK, Mode::Result, _) => told(activation_id, News::Result, body),
+        (StatusCode::OK, Mode::Result, _) => told(activation_id, Content::Result, text),
         (StatusCode::BAD_GATEWAY, Mode::Result, _) if activation_id.is_some() => {
-            told(activation_id, News::Failure, body)
+            told(activation_id, Content::Failure, text)
         }
-        _ if !is_json(&body) => strange(activation_id, retry_after, &body),
-        (StatusCode::OK, Mode::Activation | Mode::Metadata, _) => told(activation_id, News::AsIs(status), body),
+        _ if !is_json(&text) => strange(activation_id, retry_after, &text),
+        (StatusCode::OK, Mode::Activation | Mode::Metadata, _) => told(activation_id, Content::AsIs(status), text),
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation | Mode::Async, _) if activation_id.is_some() => {
-            told(activation_id, News::AsIs(status), body)
+            told(activation_id, Content::AsIs(status), text)
         }
         (StatusCode::BAD_GATEWAY, Mode::Activation, _) if activation_id.is_some() => {
-            Err(Error::ActionFailed { activation_id, body })
+            Err(Error::ActionFailed { activation_id, body: text })
         }
         (status, _, _) if status.is_client_error() || status.is_server_error() => {
-            Err(Error::Refused { status, activation_id, retry_after, body })
+            Err(Error::Refused { status, activation_id, retry_after, body: text })
         }
-        _ => strange(activation_id, retry_after, &body),
+        _ => strange(activation_id, retry_after, &text),
     }
-}
-
-/// The error for an answer that `OpenWhisk`'s API does not give.
-#[must_use]
-pub fn not_openwhisk(status: StatusCode, activation_id: Option<String>, body: &str) -> Error {
-    Error::NotOpenWhisk { status, activation_id, retry_after: None, body: beginning(body) }
-}
-
-/// The beginning of a body, for a log. To be escaped.
-#[must_use]
-pub fn beginning(body: &str) -> String {
-    body.chars().take(QUOTED).collect()
-}
-
-/// The same of a body that need not be text.
-fn beginning_of(body: &[u8]) -> String {
-    const ENOUGH: usize = 4 * QUOTED;
-    beginning(&String::from_utf8_lossy(body.get(..ENOUGH).unwrap_or(body)))
 }
 
 fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
     Error::DeadlinePassed { timeout: settings.timeout().as_millis(), activation_id }
 }
 
-/// Whether a text is one JSON value, of any depth.
-#[must_use]
-pub fn is_json(text: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(text).is_ok()
+impl Activation {
+    /// The reply for what is told of the activation.
+    ///
+    /// # Errors
+    /// An [`Error`] if the action failed without saying what to reply, or its result is not usable.
+    pub fn into_reply(self) -> Result<Reply, Error> {
+        let Self { id, content, text } = self;
+        let (shaped, status) = match content {
+            Content::AsIs(status) => return Ok(Reply::json(status, text).about(id.as_deref())),
+            Content::Result => (reply_to_result(&text), StatusCode::OK),
+            Content::Failure => (reply_to_failure(&text), StatusCode::BAD_GATEWAY),
+        };
+        match shaped {
+            Ok(Some(reply)) => Ok(reply.about(id.as_deref())),
+            Ok(None) if content == Content::Failure => Err(Error::ActionFailed { activation_id: id, body: text }),
+            Ok(None) => Ok(Reply::json(status, text).about(id.as_deref())),
+            Err(NoReply::BrokenRule(rule)) => Err(Error::BrokenRule { rule, activation_id: id }),
+            Err(NoReply::NotJson) => Err(Error::not_openwhisk(status, id, None, text.as_bytes())),
+            Err(NoReply::OutOfMemory) => Err(Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: id }),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +290,7 @@ mod tests {
 
     /// With a timeout of 1 s.
     fn settings(attributes: &str) -> Settings {
-        crate::settings::tests::settings(&format!(r#", "upstream": "ow", "timeout": 1000{attributes}"#))
+        crate::config::settings::tests::settings(&format!(r#", "upstream": "ow", "timeout": 1000{attributes}"#))
     }
 
     fn answered(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Outcome {
@@ -296,7 +299,7 @@ mod tests {
             .chain(headers)
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
             .collect();
-        Outcome::Answered(Answer::read(&headers, body.to_vec(), WAITED).expect(status))
+        Outcome::Answered(Answer::read(Proxy::Envoy, &headers, body.to_vec(), WAITED).expect(status))
     }
 
     const ID: (&str, &str) = (ACTIVATION_ID, "id");
@@ -311,23 +314,32 @@ mod tests {
         let refused = |status, activation_id, body: &str| {
             Err(Error::Refused { status, activation_id, retry_after: None, body: body.to_owned() })
         };
-        let told = |id, news, body: &str| Ok(Activation { id, news, body: body.to_owned() });
+        let told = |id, content, text: &str| Ok(Activation { id, content, text: text.to_owned() });
         let cases = [
-            (answered("200", &[ID], b"{}"), told(id(), News::Result, "{}")),
-            (answered("200", &[], b"[]"), told(None, News::Result, "[]")),
-            (answered("502", &[ID], b"{}"), told(id(), News::Failure, "{}")),
+            (answered("200", &[ID], b"{}"), told(id(), Content::Result, "{}")),
+            (answered("200", &[], b"[]"), told(None, Content::Result, "[]")),
+            (answered("502", &[ID], b"{}"), told(id(), Content::Failure, "{}")),
             (answered("502", &[], b"{}"), refused(StatusCode::BAD_GATEWAY, None, "{}")),
             (answered("500", &[ID], b"{}"), refused(StatusCode::INTERNAL_SERVER_ERROR, id(), "{}")),
             (answered("404", &[], b"{}"), refused(StatusCode::NOT_FOUND, None, "{}")),
             (answered("202", &[ID], b"{}"), Err(Error::DeadlinePassed { timeout: 1000, activation_id: id() })),
             (
                 answered("503", &[TEXT, UPSTREAM_TIME], b"busy"),
-                Err(not_openwhisk(StatusCode::SERVICE_UNAVAILABLE, None, "busy")),
+                Err(Error::not_openwhisk(StatusCode::SERVICE_UNAVAILABLE, None, None, "busy".as_bytes())),
             ),
-            (answered("404", &[], b"<html>"), Err(not_openwhisk(StatusCode::NOT_FOUND, None, "<html>"))),
-            (answered("301", &[], b"{}"), Err(not_openwhisk(StatusCode::MOVED_PERMANENTLY, None, "{}"))),
-            (answered("204", &[], b""), Err(not_openwhisk(StatusCode::NO_CONTENT, None, ""))),
-            (answered("200", &[ID], b"\"\xff\""), Err(not_openwhisk(StatusCode::OK, id(), "\"\u{fffd}\""))),
+            (
+                answered("404", &[], b"<html>"),
+                Err(Error::not_openwhisk(StatusCode::NOT_FOUND, None, None, "<html>".as_bytes())),
+            ),
+            (
+                answered("301", &[], b"{}"),
+                Err(Error::not_openwhisk(StatusCode::MOVED_PERMANENTLY, None, None, "{}".as_bytes())),
+            ),
+            (answered("204", &[], b""), Err(Error::not_openwhisk(StatusCode::NO_CONTENT, None, None, "".as_bytes()))),
+            (
+                answered("200", &[ID], b"\"\xff\""),
+                Err(Error::not_openwhisk(StatusCode::OK, id(), None, "\"\u{fffd}\"".as_bytes())),
+            ),
         ];
         for (outcome, expected) in cases {
             assert_eq!(outcome.clone().into_activation(&settings(""), Proxy::Envoy), expected, "{outcome:?}");
@@ -338,7 +350,8 @@ mod tests {
     fn an_early_202_is_no_deadline() {
         for (elapsed, passed) in [(0, false), (20, false), (949, false), (950, true), (1000, true), (1020, true)] {
             let headers = [(":status", "202"), ID].map(|(name, value)| (name.to_owned(), value.into()));
-            let answer = Answer::read(&headers, b"{}".to_vec(), Duration::from_millis(elapsed)).expect("a status");
+            let answer =
+                Answer::read(Proxy::Envoy, &headers, b"{}".to_vec(), Duration::from_millis(elapsed)).expect("a status");
             let error = Outcome::Answered(answer).into_activation(&settings(""), Proxy::Envoy).expect_err("no result");
             assert_eq!(matches!(error, Error::DeadlinePassed { .. }), passed, "after {elapsed} ms: {error}");
             assert_eq!(matches!(error, Error::NotAwaited { .. }), !passed, "after {elapsed} ms: {error}");
@@ -398,9 +411,9 @@ mod tests {
     #[test]
     fn what_was_asked_for_decides_what_an_answer_means() {
         let id = || Some("id".to_owned());
-        let as_is = |id, status| Ok((id, News::AsIs(status)));
+        let as_is = |id, status| Ok((id, Content::AsIs(status)));
         let (ok, accepted) = (StatusCode::OK, StatusCode::ACCEPTED);
-        let strange = |status, id, body: &str| Err(not_openwhisk(status, id, body));
+        let strange = |status, id, body: &str| Err(Error::not_openwhisk(status, id, None, body.as_bytes()));
         let passed = |activation_id| Err(Error::DeadlinePassed { timeout: 1000, activation_id });
         let failed = Err(Error::ActionFailed { activation_id: id(), body: "{}".to_owned() });
         let refused =
@@ -422,7 +435,7 @@ mod tests {
             (accept, answered("202", &[ID], b"{}"), as_is(id(), accepted)),
             (accept, answered("202", &[], b"{}"), strange(accepted, None, "{}")),
             (accept, answered("202", &[ID], b"x"), strange(accepted, id(), "x")),
-            (accept, answered("200", &[ID], b"{}"), Ok((id(), News::Result))),
+            (accept, answered("200", &[ID], b"{}"), Ok((id(), Content::Result))),
             (later, answered("202", &[ID], b"{}"), as_is(id(), accepted)),
             (later, answered("202", &[], b"{}"), strange(accepted, None, "{}")),
             (later, answered("200", &[ID], b"{}"), strange(ok, id(), "{}")),
@@ -430,7 +443,7 @@ mod tests {
         ];
         for (attributes, outcome, expected) in cases {
             let activation = outcome.clone().into_activation(&settings(attributes), Proxy::Envoy);
-            assert_eq!(activation.map(|told| (told.id, told.news)), expected, "{attributes}: {outcome:?}");
+            assert_eq!(activation.map(|told| (told.id, told.content)), expected, "{attributes}: {outcome:?}");
         }
     }
 
@@ -448,12 +461,16 @@ mod tests {
     #[test]
     fn an_answer_needs_a_status_and_keeps_only_a_clean_activation_id() {
         for status in ["", "abc", "99", "1000", "20"] {
-            assert_eq!(Answer::read(&[(":status".to_owned(), status.into())], Vec::new(), WAITED), None, "{status:?}");
+            assert_eq!(
+                Answer::read(Proxy::Envoy, &[(":status".to_owned(), status.into())], Vec::new(), WAITED),
+                None,
+                "{status:?}"
+            );
         }
-        assert_eq!(Answer::read(&[], Vec::new(), WAITED), None);
+        assert_eq!(Answer::read(Proxy::Envoy, &[], Vec::new(), WAITED), None);
         for id in [&b""[..], b"\xff", b"a b", b"a\r\nx: y", &[b'a'; LONGEST_ID + 1]] {
             let headers = [(":status".to_owned(), b"200".to_vec()), (ACTIVATION_ID.to_owned(), id.to_vec())];
-            let answer = Answer::read(&headers, Vec::new(), WAITED).expect("a status");
+            let answer = Answer::read(Proxy::Envoy, &headers, Vec::new(), WAITED).expect("a status");
             assert_eq!(answer.activation_id, None, "{:?}", id.escape_ascii().to_string());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::object_writer::OutOfMemory;
+use crate::json::writer::OutOfMemory;
 
 /// Why a JSON string has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

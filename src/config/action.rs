@@ -12,7 +12,7 @@ pub const LONGEST_NAME: usize = 256;
 /// Everything but the unreserved characters of a URI path segment.
 ///
 /// Source: RFC 3986 section 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The name of a namespace, package or action.
 ///
@@ -88,7 +88,7 @@ impl Action {
     /// Source: apache/openwhisk `docs/rest_api.md`.
     #[must_use]
     pub fn api_path(&self) -> String {
-        let encode = |name: &Name| utf8_percent_encode(&name.0, RESERVED).to_string();
+        let encode = |name: &Name| utf8_percent_encode(&name.0, ESCAPED).to_string();
         let package = self.package.as_ref().map_or_else(String::new, |package| format!("{}/", encode(package)));
         format!("/api/v1/namespaces/{}/actions/{package}{}", encode(&self.namespace), encode(&self.name))
     }

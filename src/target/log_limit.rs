@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use crate::metric::ErrorKind;
+use crate::error::kind::ErrorKind;
 
 /// The most lines of one kind in one second.
 const MOST: u64 = 10;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// How many characters of a text of the operator a mistake quotes.
-pub const QUOTED: usize = 64;
+use crate::error::quote::{QUOTED, beginning};
+use crate::json::ValueKind;
 
 /// How many mistakes of one configuration are told.
 const TOLD: usize = 50;
@@ -18,13 +18,13 @@ pub enum Mistake {
     /// The text is not JSON, with the parser's reason.
     NotJson(String),
     /// The JSON is not an object, but this kind of value.
-    NotAnObject(&'static str),
+    NotAnObject(ValueKind),
     /// An attribute nobody knows.
     Unknown {
         /// Its name as written, with its place.
         attribute: String,
         /// The names there are.
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
     },
     /// An attribute stands in a route that belongs to the top level.
     NotForRoutes {
@@ -123,7 +123,7 @@ impl std::error::Error for ConfigError {}
 /// The beginning of a text of the operator, without what could harm a log.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    text.chars().take(QUOTED).flat_map(char::escape_debug).map(|c| if c == '`' { '\'' } else { c }).collect()
+    beginning(text, QUOTED).chars().flat_map(char::escape_debug).map(|c| if c == '`' { '\'' } else { c }).collect()
 }
 
 #[cfg(test)]

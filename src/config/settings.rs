@@ -4,30 +4,24 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::action::Action;
-use crate::api_host::{ApiHost, Scheme};
-use crate::attributes::Attributes;
-use crate::http_context::HttpContext;
-use crate::layer::{Layer, Source};
+use crate::config::action::Action;
+use crate::config::api_host::{ApiHost, Scheme};
+use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
-use crate::secret::ServiceToken;
 
 /// How much longer than `OpenWhisk` waits the call does where its 202 is wanted.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// The default of `timeout`, in milliseconds: what `OpenWhisk` waits itself.
-const TIMEOUT: u64 = 60_000;
-
-/// The default of `keepalive_timeout`, in milliseconds.
-const KEEPALIVE_TIMEOUT: u64 = 60_000;
-
-/// The default of `max_req_body_size`, in bytes.
-const MAX_REQ_BODY_SIZE: u64 = 67_108_864;
 
 /// The largest body of a call, in bytes, whatever is configured: of a larger one `OpenWhisk` closes the connection.
 ///
 /// Source: observed on a real `OpenWhisk`, whose server takes 50 MiB (`pekko.http.server.parsing.max-content-length`).
 const LARGEST_BODY: u64 = 50 << 20;
+
+/// A value that is one of some words.
+pub trait Word: Copy + 'static {
+    /// The words, each with what it stands for.
+    const WORDS: &'static [(&'static str, Self)];
+}
 
 /// What is done with the action, and what is answered (`mode`, `result`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,69 +54,73 @@ pub enum RequestBody {
     BufferFilter,
 }
 
-/// What the action receives (`parameters`).
+/// What the action's parameters are made of (`parameters`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The body of the request.
+    Body,
+    /// All of the request.
+    Http,
+}
+
+/// What the action receives (`parameters`, `path_prefix`, `forward_headers`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parameters {
     /// The body of the request, as it is.
     Body,
     /// The whole request.
-    Http(HttpContext),
+    Http {
+        /// A beginning of the path that the action does not see, without a slash at its end.
+        path_prefix: String,
+        /// Those of the credentials of the client that it does see.
+        forward_headers: Vec<&'static str>,
+    },
+}
+
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("result", Self::Result),
+        ("activation", Self::Activation),
+        ("metadata", Self::Metadata),
+        ("async", Self::Async),
+    ];
+}
+
+impl Word for OnTimeout {
+    const WORDS: &'static [(&'static str, Self)] = &[("error", Self::Error), ("accept", Self::Accept)];
+}
+
+impl Word for RequestBody {
+    const WORDS: &'static [(&'static str, Self)] = &[("pause", Self::Pause), ("buffer_filter", Self::BufferFilter)];
+}
+
+impl Word for Source {
+    const WORDS: &'static [(&'static str, Self)] = &[("body", Self::Body), ("http", Self::Http)];
 }
 
 /// The values of all attributes for a request. Many routes share what they have from the top level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    api_host: Rc<ApiHost>,
-    ssl_verify: bool,
-    service_token: Rc<ServiceToken>,
-    action: Action,
-    mode: Mode,
-    parameters: Parameters,
-    timeout: Duration,
-    on_timeout: OnTimeout,
-    retries: u64,
-    max_concurrency: Option<u64>,
-    keepalive: bool,
-    keepalive_timeout: Option<Duration>,
-    has_keepalive_pool: bool,
-    max_req_body_size: u64,
-    upstream: Rc<str>,
-    request_body: RequestBody,
+    pub(super) api_host: Rc<ApiHost>,
+    pub(super) ssl_verify: bool,
+    pub(super) service_token: Rc<ServiceToken>,
+    pub(super) action: Action,
+    pub(super) mode: Mode,
+    pub(super) parameters: Parameters,
+    pub(super) timeout: Duration,
+    pub(super) on_timeout: OnTimeout,
+    pub(super) retries: u64,
+    pub(super) max_concurrency: Option<u64>,
+    pub(super) keepalive: bool,
+    pub(super) keepalive_timeout: Duration,
+    pub(super) max_req_body_size: u64,
+    pub(super) upstream: Rc<str>,
+    pub(super) request_body: RequestBody,
+    /// A sentence for each attribute that was given and has no effect on `APISIX`.
+    pub(super) ignored_on_apisix: Vec<&'static str>,
 }
 
 impl Settings {
-    /// Completes a level with the defaults. Nothing if something in it is missing or wrong; what is missing becomes
-    /// a mistake of these attributes.
-    #[must_use]
-    pub fn complete(layer: Layer, attributes: &mut Attributes<'_>) -> Option<Self> {
-        let (api_host, service_token, namespace, name) = layer.required(attributes)?;
-        let parameters = match layer.parameters.given().unwrap_or(Source::Body) {
-            Source::Body => Parameters::Body,
-            Source::Http => Parameters::Http(HttpContext::new(
-                &layer.path_prefix.given().unwrap_or_default(),
-                layer.forward_headers.given().unwrap_or_default(),
-            )),
-        };
-        Some(Self {
-            upstream: layer.upstream.given().unwrap_or_else(|| api_host.host_and_port()),
-            api_host,
-            ssl_verify: layer.ssl_verify.given().unwrap_or(true),
-            service_token,
-            action: Action::new(namespace, layer.package.given(), name),
-            mode: layer.mode.given().unwrap_or(Mode::Result),
-            parameters,
-            timeout: Duration::from_millis(layer.timeout.given().unwrap_or(TIMEOUT)),
-            on_timeout: layer.on_timeout.given().unwrap_or(OnTimeout::Error),
-            retries: layer.retries.given().unwrap_or_default(),
-            max_concurrency: layer.max_concurrency.given(),
-            keepalive: layer.keepalive.given().unwrap_or(true),
-            keepalive_timeout: layer.keepalive_timeout.given().map(Duration::from_millis),
-            has_keepalive_pool: layer.keepalive_pool.given().is_some(),
-            max_req_body_size: layer.max_req_body_size.given().unwrap_or(MAX_REQ_BODY_SIZE),
-            request_body: layer.request_body.given().unwrap_or(RequestBody::Pause),
-        })
-    }
-
     /// Where `OpenWhisk` is (`api_host`).
     #[must_use]
     pub const fn api_host(&self) -> &Rc<ApiHost> {
@@ -200,8 +198,8 @@ impl Settings {
 
     /// How long an idle connection is kept (`keepalive_timeout`). On Envoy the cluster does that.
     #[must_use]
-    pub fn keepalive_timeout(&self) -> Duration {
-        self.keepalive_timeout.unwrap_or(Duration::from_millis(KEEPALIVE_TIMEOUT))
+    pub const fn keepalive_timeout(&self) -> Duration {
+        self.keepalive_timeout
     }
 
     /// The largest body of a request, in bytes (`max_req_body_size`).
@@ -228,31 +226,20 @@ impl Settings {
         self.request_body
     }
 
-    /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute.
+    /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute. Those of
+    /// connections are settings of the cluster on Envoy, which the documentation says where it matters.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
-        let attributes = match proxy {
-            // Those of connections are settings of the cluster there, which the documentation says where it matters.
-            Proxy::Envoy => [None; 6],
-            Proxy::Apisix => [
-                (!self.ssl_verify).then_some(
-                    "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
-                ),
-                (self.retries > 0)
-                    .then_some("`retries` has no effect on apisix: its wasm runtime makes each call once"),
-                self.keepalive_timeout.map(|_| {
-                    "`keepalive_timeout` has no effect on apisix: its wasm runtime keeps idle connections as long as it sees fit"
-                }),
-                self.has_keepalive_pool
-                    .then_some("`keepalive_pool` has no effect on apisix: its wasm runtime keeps up to 30 idle connections"),
-                (self.request_body != RequestBody::Pause)
-                    .then_some("`request_body` has no effect on apisix: its wasm runtime holds every request"),
-                (self.api_host.scheme() == Scheme::Https && is_ip_address(&self.upstream)).then_some(
-                    "`upstream`, by default the host of `api_host`, is an IP address: every call over https fails on apisix, whose wasm runtime verifies certificates of names only"
-                ),
-            ],
-        };
-        attributes.into_iter().flatten().collect()
+        const IP_ADDRESS: &str = "`upstream`, by default the host of `api_host`, is an IP address: every call over https \
+                                  fails on apisix, whose wasm runtime verifies certificates of names only";
+        if proxy == Proxy::Envoy {
+            return Vec::new();
+        }
+        let mut sentences = self.ignored_on_apisix.clone();
+        if self.api_host.scheme() == Scheme::Https && is_ip_address(&self.upstream) {
+            sentences.push(IP_ADDRESS);
+        }
+        sentences
     }
 }
 
@@ -315,8 +302,8 @@ pub(crate) mod tests {
         assert_eq!(**all.service_token(), ServiceToken::parse("alice:wonderland").expect("valid"));
         assert_eq!(all.action().to_string(), "_/p/a b");
         assert_eq!(all.mode(), Mode::Metadata);
-        let context = HttpContext::new("/a/b", vec!["cookie"]);
-        assert_eq!(all.parameters(), &Parameters::Http(context));
+        let (path_prefix, forward_headers) = ("/a/b".to_owned(), vec!["cookie"]);
+        assert_eq!(all.parameters(), &Parameters::Http { path_prefix, forward_headers });
         assert_eq!(all.timeout(), Duration::from_secs(1));
         assert_eq!(all.on_timeout(), OnTimeout::Accept);
         assert_eq!((all.retries(), all.max_concurrency()), (5, Some(7)));

@@ -4,11 +4,15 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api_host::ApiHost;
+use crate::call::request::Request;
+use crate::config::api_host::ApiHost;
+use crate::config::settings::{Mode, Settings};
+use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
-use crate::request::Request;
-use crate::secret::ServiceToken;
-use crate::settings::{Mode, Settings};
+
+pub mod form;
+pub mod parameters;
+pub mod request;
 
 /// How the filter names itself to `OpenWhisk`.
 const USER_AGENT: &str = concat!("openwhisk-filter/", env!("CARGO_PKG_VERSION"));
@@ -135,7 +139,7 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::tests::settings;
+    use crate::config::settings::tests::settings;
 
     fn call(attributes: &str, proxy: Proxy) -> Call {
         let attributes = format!(

@@ -5,11 +5,14 @@ use std::rc::Rc;
 
 use crate::call::CallTemplate;
 use crate::config::Config;
-use crate::log_limit::LogLimit;
+use crate::config::settings::Settings;
 use crate::metric::Numbers;
-use crate::open_calls::OpenCalls;
 use crate::proxy::Proxy;
-use crate::settings::Settings;
+use crate::target::log_limit::LogLimit;
+use crate::target::open_calls::OpenCalls;
+
+pub mod log_limit;
+pub mod open_calls;
 
 /// What all requests with the same settings share on one worker.
 #[derive(Debug)]

@@ -12,15 +12,14 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::headers::action_headers;
+use crate::answer::headers::action_headers;
+use crate::error::rule::{BrokenRule, Rule};
+use crate::json::number::whole_number;
+use crate::json::text::{NoText, text_of};
+use crate::json::walk::{NotAnObject, entries};
+use crate::json::{OutOfMemory, is_json};
 use crate::media_type::MediaType;
-use crate::number::whole_number;
-use crate::object::{NotAnObject, entries};
-use crate::object_writer::OutOfMemory;
-use crate::outcome::is_json;
-use crate::reply::Reply;
-use crate::rule::{BrokenRule, Rule};
-use crate::text::{NoText, text_of};
+use crate::reply::{JSON, Reply};
 
 /// The longest `statusCode` that is looked at, in bytes of JSON.
 const LONGEST_STATUS: usize = 64;
@@ -36,9 +35,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The result is not JSON, or breaks a rule.
+/// Why a result becomes no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Misshapen {
+pub enum NoReply {
     /// Not JSON.
     NotJson,
     /// Breaks this rule.
@@ -47,19 +46,19 @@ pub enum Misshapen {
     OutOfMemory,
 }
 
-impl From<NotAnObject> for Misshapen {
+impl From<NotAnObject> for NoReply {
     fn from(_: NotAnObject) -> Self {
         Self::NotJson
     }
 }
 
-impl From<OutOfMemory> for Misshapen {
+impl From<OutOfMemory> for NoReply {
     fn from(_: OutOfMemory) -> Self {
         Self::OutOfMemory
     }
 }
 
-impl From<BrokenRule> for Misshapen {
+impl From<BrokenRule> for NoReply {
     fn from(rule: BrokenRule) -> Self {
         Self::BrokenRule(rule)
     }
@@ -75,20 +74,31 @@ struct Keys<'a> {
     repeated: Option<&'static str>,
 }
 
-/// The reply for the result of a successful action, or nothing if the result is not shaped.
+/// The reply for the result of a successful action. `None` if the result is not shaped.
+///
+/// ```
+/// use openwhisk_filter::answer::shaped::reply_to_result;
+///
+/// let shaped = reply_to_result(r#"{"statusCode": 404, "body": "no such order"}"#);
+/// let Ok(Some(reply)) = shaped else { panic!("{shaped:?}") };
+/// assert_eq!((reply.status.as_u16(), reply.body.as_slice()), (404, &b"no such order"[..]));
+///
+/// assert_eq!(reply_to_result(r#"{"orders": []}"#), Ok(None));
+/// assert!(reply_to_result(r#"{"statusCode": "soon"}"#).is_err());
+/// ```
 ///
 /// # Errors
-/// [`Misshapen`] if it is not JSON or breaks a rule.
-pub fn reply_to_result(result: &str) -> Result<Option<Reply>, Misshapen> {
+/// [`NoReply`] if it is not JSON or breaks a rule.
+pub fn reply_to_result(result: &str) -> Result<Option<Reply>, NoReply> {
     let defaults = Defaults { status: StatusCode::OK, empty: StatusCode::NO_CONTENT };
     read(result)?.map_or(Ok(None), |keys| Ok(Some(keys.into_reply(defaults)?)))
 }
 
-/// The reply for the answer about a failed action, `{"error": …}`, or nothing if the error is not shaped.
+/// The reply for the answer about a failed action, `{"error": …}`. `None` if the error is not shaped.
 ///
 /// # Errors
-/// [`Misshapen`] if it is not JSON or breaks a rule.
-pub fn reply_to_failure(answer: &str) -> Result<Option<Reply>, Misshapen> {
+/// [`NoReply`] if it is not JSON or breaks a rule.
+pub fn reply_to_failure(answer: &str) -> Result<Option<Reply>, NoReply> {
     let defaults = Defaults { status: StatusCode::BAD_GATEWAY, empty: StatusCode::BAD_GATEWAY };
     let mut error = None;
     if is_object(answer) {
@@ -98,16 +108,16 @@ pub fn reply_to_failure(answer: &str) -> Result<Option<Reply>, Misshapen> {
             }
         })?;
     } else if !is_json(answer) {
-        return Err(Misshapen::NotJson);
+        return Err(NoReply::NotJson);
     }
     let Some(error) = error else { return Ok(None) };
     read(error.get())?.map_or(Ok(None), |keys| Ok(Some(keys.into_reply(defaults)?)))
 }
 
-/// Looks for the keys; nothing if the text is JSON without any of them.
-fn read(json: &str) -> Result<Option<Keys<'_>>, Misshapen> {
+/// Looks for the keys. `None` if the text is JSON without any of them.
+fn read(json: &str) -> Result<Option<Keys<'_>>, NoReply> {
     if !is_object(json) {
-        return if is_json(json) { Ok(None) } else { Err(Misshapen::NotJson) };
+        return if is_json(json) { Ok(None) } else { Err(NoReply::NotJson) };
     }
     let mut keys = Keys::default();
     entries(json, |name, value| {
@@ -140,7 +150,7 @@ struct Defaults {
 }
 
 impl Keys<'_> {
-    fn into_reply(self, defaults: Defaults) -> Result<Reply, Misshapen> {
+    fn into_reply(self, defaults: Defaults) -> Result<Reply, NoReply> {
         if let Some(name) = self.repeated {
             return Err(BrokenRule::new(Rule::Keys, name).into());
         }
@@ -155,7 +165,7 @@ impl Keys<'_> {
             Some(json) if json.starts_with('"') => Some(string_body(json, content_type, is_base64)?),
             Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json).into()),
             Some(json) => {
-                let content_type = content_type.unwrap_or(crate::reply::JSON);
+                let content_type = content_type.unwrap_or(JSON);
                 if MediaType::of(content_type.as_bytes()) == MediaType::Binary {
                     return Err(BrokenRule::new(Rule::BinaryBody, json).into());
                 }
@@ -192,12 +202,12 @@ fn status(json: &RawValue) -> Result<StatusCode, BrokenRule> {
     number
         .filter(|status| (200..=599).contains(status))
         .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| BrokenRule::new(Rule::StatusCode, json))
+        .ok_or_else(|| BrokenRule::new(Rule::StatusCode, json.get()))
 }
 
 /// Reads `isBase64Encoded`.
 fn flag(json: &RawValue) -> Result<bool, BrokenRule> {
-    serde_json::from_str(json.get()).map_err(|_| BrokenRule::new(Rule::Base64Flag, json))
+    serde_json::from_str(json.get()).map_err(|_| BrokenRule::new(Rule::Base64Flag, json.get()))
 }
 
 /// Reads `body` where it is a JSON string: the content type that goes with it, and its bytes.
@@ -205,11 +215,11 @@ fn string_body(
     json: &str,
     content_type: Option<HeaderValue>,
     is_base64: Option<bool>,
-) -> Result<(HeaderValue, Vec<u8>), Misshapen> {
+) -> Result<(HeaderValue, Vec<u8>), NoReply> {
     let text = match text_of(json) {
         Ok(text) => text,
         Err(NoText::HalfCharacter) => return Err(BrokenRule::new(Rule::BodyText, json).into()),
-        Err(NoText::OutOfMemory) => return Err(Misshapen::OutOfMemory),
+        Err(NoText::OutOfMemory) => return Err(NoReply::OutOfMemory),
     };
     let content_type = content_type.unwrap_or(HTML);
     let bytes = match is_base64 {
@@ -224,9 +234,9 @@ fn string_body(
 }
 
 /// What a text in base64 stands for. `rule` is the one that it breaks where it is none.
-fn decoded(text: &str, rule: Rule) -> Result<Vec<u8>, Misshapen> {
+fn decoded(text: &str, rule: Rule) -> Result<Vec<u8>, NoReply> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(base64::decoded_len_estimate(text.len())).map_err(|_| Misshapen::OutOfMemory)?;
+    bytes.try_reserve_exact(base64::decoded_len_estimate(text.len())).map_err(|_| NoReply::OutOfMemory)?;
     BASE64.decode_vec(text, &mut bytes).map_err(|_| BrokenRule::new(rule, text))?;
     Ok(bytes)
 }
@@ -283,8 +293,8 @@ mod tests {
         for result in
             ["", "<html>", "{", "{\"body\": 1", "{\"a\": 1} x", "[1", "{\"body\": 01}", "\u{c}{}", "{\"a\nb\": 1}"]
         {
-            assert_eq!(reply_to_result(result), Err(Misshapen::NotJson), "{result:?}");
-            assert_eq!(reply_to_failure(result), Err(Misshapen::NotJson), "{result:?}");
+            assert_eq!(reply_to_result(result), Err(NoReply::NotJson), "{result:?}");
+            assert_eq!(reply_to_failure(result), Err(NoReply::NotJson), "{result:?}");
         }
     }
 
@@ -417,7 +427,7 @@ mod tests {
         ];
         for (result, rule) in cases {
             match reply_to_result(result) {
-                Err(Misshapen::BrokenRule(broken)) => assert_eq!(broken.rule(), rule, "{result}"),
+                Err(NoReply::BrokenRule(broken)) => assert_eq!(broken.rule(), rule, "{result}"),
                 other => panic!("{result} gave {other:?}"),
             }
         }

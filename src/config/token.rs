@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::mistake::shown;
+use crate::config::mistake::shown;
 
 /// Starts the name of an environment variable in place of a secret, in any case.
 ///
@@ -53,7 +53,7 @@ impl ServiceToken {
     ///
     /// # Errors
     /// What was found instead, fit to be shown.
-    pub fn resolve(text: &str, read_environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub fn resolve(text: &str, environment: impl FnOnce(&str) -> Option<String>) -> Result<Self, String> {
         if behind(SECRET_MANAGER, text).is_some() {
             return Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned());
         }
@@ -64,7 +64,7 @@ impl ServiceToken {
             return Err("a reference to an environment variable with a malformed name".to_owned());
         }
         let variable = format!("the environment variable `{}`", shown(name));
-        let Some(text) = read_environment(name) else {
+        let Some(text) = environment(name) else {
             return Err(format!("{variable}, which is not set in the wasm VM"));
         };
         Self::parse(&text).map_err(|found| format!("{variable}, which is {found}"))
@@ -153,7 +153,7 @@ mod tests {
         for text in ["user:key\n", "user:key\r\n", "user:key\n\n"] {
             assert_eq!(ServiceToken::parse(text).as_ref(), Ok(&plain), "{text:?}");
         }
-        let resolved = ServiceToken::resolve("$ENV://TOKEN", &|_| Some("user:key\n".to_owned()));
+        let resolved = ServiceToken::resolve("$ENV://TOKEN", |_| Some("user:key\n".to_owned()));
         assert_eq!(resolved, Ok(plain));
     }
 

@@ -4,10 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::attributes::Attributes;
-use crate::layer::{ATTRIBUTES, Layer, OF_A_ROUTE, OF_THE_TOP_LEVEL};
-use crate::mistake::{ConfigError, Mistake};
-use crate::settings::Settings;
+use crate::config::attribute::{Level, Levels, names};
+use crate::config::mistake::{ConfigError, Mistake};
+use crate::config::object::{ReadEnvironment, Reading};
+use crate::config::settings::Settings;
+use crate::config::value::Value;
+
+pub mod action;
+pub mod api_host;
+pub mod attribute;
+pub mod level;
+pub mod mistake;
+pub mod object;
+pub mod read;
+pub mod settings;
+pub mod token;
+pub mod value;
 
 /// Which requests the filter takes over, and how it serves them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,62 +35,81 @@ impl Config {
     ///
     /// `read_environment` gives the value of an environment variable, for `$ENV://NAME`.
     ///
+    /// ```
+    /// use openwhisk_filter::config::Config;
+    ///
+    /// let json = br#"{"api_host": "http://openwhisk.example", "service_token": "$ENV://KEY", "namespace": "guest",
+    ///     "action": "hello"}"#;
+    /// let config = Config::from_json(json, &|name| (name == "KEY").then(|| "user:key".to_owned()));
+    /// let Ok(Config::Every(settings)) = config else { panic!("{config:?}") };
+    /// assert_eq!(settings.upstream().as_ref(), "openwhisk.example:80");
+    ///
+    /// let error = Config::from_json(b"{\"timeout\": 0}", &|_| None).unwrap_err();
+    /// assert_eq!(
+    ///     error.mistakes()[0].to_string(),
+    ///     "`timeout` is 0, expected a whole number of milliseconds from 1 to 60000"
+    /// );
+    /// assert_eq!(error.mistakes()[1].to_string().split(',').next(), Some("`api_host` is missing"));
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] with all mistakes.
-    pub fn from_json(json: &[u8], read_environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut top = Attributes::from_json(json).map_err(|mistake| ConfigError::new(vec![mistake]))?;
-        let base = Layer::of_top_level(&mut top, read_environment);
-        let mut of_routes = Vec::new();
-        let config = match top.take("routes") {
-            None => Settings::complete(base, &mut top).map(|settings| Self::Every(Box::new(settings))),
-            Some(json) => Some(Self::Routes(routes(json, &base, read_environment, &mut of_routes))),
-        };
-        let mut mistakes = top.into_mistakes(ATTRIBUTES, &[]);
-        mistakes.extend(of_routes);
+    pub fn from_json(json: &[u8], read_environment: ReadEnvironment<'_>) -> Result<Self, ConfigError> {
+        let mut reading = Reading::new(read_environment);
+        let config = Self::read(json, &mut reading);
+        let mistakes = reading.into_mistakes();
         config.filter(|_| mistakes.is_empty()).ok_or_else(|| ConfigError::new(mistakes))
+    }
+
+    fn read<'a>(json: &'a [u8], reading: &mut Reading<'a>) -> Option<Self> {
+        let defaults = Level::defaults();
+        let mut top = reading.top(json)?;
+        let routes = top.take("routes");
+        let base = Level::of(&mut top);
+        let settings = match routes {
+            Some(_) => None,
+            None => base.clone().complete(&defaults, &mut top),
+        };
+        top.finish(&names(&[Levels::Top, Levels::Both]), &[]);
+        match routes {
+            Some(json) => read_routes(json, &base, &defaults, reading).map(Self::Routes),
+            None => settings.map(|settings| Self::Every(Box::new(settings))),
+        }
     }
 }
 
-/// Reads `routes`, each on top of the base. Every mistake in them is added.
-fn routes(
-    json: &RawValue,
-    base: &Layer,
-    read_environment: &dyn Fn(&str) -> Option<String>,
-    mistakes: &mut Vec<Mistake>,
-) -> BTreeMap<String, Settings> {
-    let wrong = |attribute: String, found: String, expected: &str| Mistake::Wrong {
-        attribute,
-        found,
-        expected: expected.to_owned(),
-    };
+/// Reads `routes`, each on top of the base. `None` if they are no object.
+fn read_routes<'a>(
+    json: &'a RawValue,
+    base: &Level,
+    defaults: &Level,
+    reading: &mut Reading<'a>,
+) -> Option<BTreeMap<String, Settings>> {
+    let expected = Value::Routes.to_string();
+    let mut routes = reading.within(json, String::new(), "routes".to_owned(), &expected)?;
+    let (repeated, routes) = (routes.take_repeated(), routes.take_all());
+    for name in &repeated {
+        reading.note(Mistake::Repeated { attribute: route_place(name) });
+    }
+    let (known, of_the_top_level) = (names(&[Levels::Both]), names(&[Levels::Top]));
     let mut all = BTreeMap::new();
-    let mut routes = match Attributes::within(json, String::new()) {
-        Ok(routes) => routes,
-        Err(found) => {
-            mistakes.push(wrong("routes".to_owned(), found, "an object: for each route its name and attributes"));
-            return all;
-        }
-    };
-    mistakes.extend(routes.take_repeated().iter().map(|name| Mistake::Repeated { attribute: route_place(name) }));
-    for (name, json) in routes.take_all() {
+    for (name, json) in routes {
         let place = route_place(&name);
         if name.is_empty() {
-            let found = "a route without a name".to_owned();
-            mistakes.push(wrong(place.clone(), found, "the name of a route of the proxy"));
+            reading.note(Mistake::Wrong {
+                attribute: place.clone(),
+                found: "a route without a name".to_owned(),
+                expected: "the name of a route of the proxy".to_owned(),
+            });
         }
-        let mut route = match Attributes::within(json, format!("{place}.")) {
-            Ok(route) => route,
-            Err(found) => {
-                mistakes.push(wrong(place, found, "an object of attributes"));
-                continue;
-            }
+        let Some(mut route) = reading.within(json, format!("{place}."), place, "an object of attributes") else {
+            continue;
         };
-        let layer = Layer::of_route(&mut route, read_environment).over(base);
-        let settings = Settings::complete(layer, &mut route);
-        mistakes.extend(route.into_mistakes(OF_A_ROUTE, OF_THE_TOP_LEVEL));
+        let settings = Level::of(&mut route).over(base).complete(defaults, &mut route);
+        route.finish(&known, &of_the_top_level);
         all.extend(settings.map(|settings| (name, settings)));
     }
-    all
+    Some(all)
 }
 
 /// Where a route stands in the configuration: `routes.hello`, or `routes["a.b"]` where the name needs quotes. Of a very
@@ -99,8 +130,6 @@ fn route_place(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     const TOKEN: &str = "alice:wonderland";
@@ -113,7 +142,7 @@ mod tests {
             "namespace": "guest",
             "action": "hello",
         });
-        let changes: serde_json::Map<String, Value> = serde_json::from_str(changes).expect(changes);
+        let changes: serde_json::Map<String, serde_json::Value> = serde_json::from_str(changes).expect(changes);
         for (name, value) in changes {
             json[name] = value;
         }

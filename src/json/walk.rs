@@ -99,7 +99,7 @@ impl<'a, F: FnMut(&[u8], &'a RawValue)> Visitor<'a> for Walk<F> {
             match plain {
                 Some(plain) if !plain.contains('\\') => (self.0)(plain.as_bytes(), value),
                 _ => {
-                    let Name(name) = serde_json::from_str(name.get()).map_err(de::Error::custom)?;
+                    let Key(name) = serde_json::from_str(name.get()).map_err(de::Error::custom)?;
                     (self.0)(&name, value);
                 }
             }
@@ -109,29 +109,29 @@ impl<'a, F: FnMut(&[u8], &'a RawValue)> Visitor<'a> for Walk<F> {
 }
 
 /// The name of an entry.
-struct Name<'a>(Cow<'a, [u8]>);
+struct Key<'a>(Cow<'a, [u8]>);
 
-impl<'de> Deserialize<'de> for Name<'de> {
+impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
+        struct KeyVisitor;
 
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name")
             }
 
             fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(bytes)))
+                Ok(Key(Cow::Borrowed(bytes)))
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(bytes.get(..LONGEST_NAME).unwrap_or(bytes).to_vec())))
+                Ok(Key(Cow::Owned(bytes.get(..LONGEST_NAME).unwrap_or(bytes).to_vec())))
             }
         }
 
-        deserializer.deserialize_bytes(NameVisitor)
+        deserializer.deserialize_bytes(KeyVisitor)
     }
 }
 

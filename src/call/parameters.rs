@@ -1,4 +1,4 @@
-//! A whole request as the parameters of an action, in the way of `OpenWhisk`'s web actions.
+//! What the action receives: the client's body, or a whole request in the way of `OpenWhisk`'s web actions.
 //!
 //! Source: apache/openwhisk `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
 
@@ -8,36 +8,22 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
+use crate::call::form::Form;
+use crate::call::request::Request;
+use crate::config::settings::{Mode, Parameters, Settings};
 use crate::error::Error;
-use crate::form::Form;
+use crate::header::{CREDENTIALS, OF_A_CONNECTION};
+use crate::json::OutOfMemory;
+use crate::json::walk::entries;
+use crate::json::writer::{NoRoom, ObjectWriter};
 use crate::media_type::MediaType;
-use crate::object::entries;
-use crate::object_writer::{NoRoom, ObjectWriter, OutOfMemory};
-use crate::request::Request;
 
-/// Begins the names that the context itself uses.
+/// Begins the names of the parameters that tell of the request itself.
 ///
 /// Source: `WebApiDirectives`. It refuses six names that begin so; to refuse them all keeps room for more.
 const RESERVED: &str = "__ow_";
 
-/// Headers with the client's credentials, which an action sees only if it is configured.
-pub const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
-
-/// Headers that belong to the connection or to how the body was sent.
-///
-/// Source: RFC 9110 section 7.6.1 and 8.6.
-const OF_THE_CONNECTION: &[&str] = &[
-    "connection",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-];
-
-/// As many bytes as the context of a request without a body usually has at most.
+/// As many bytes as the parameters of a request without a body usually has at most.
 const SIZE: usize = 1024;
 
 /// The name of what is no object and no form.
@@ -70,41 +56,52 @@ impl From<Error> for Refusal {
     }
 }
 
-/// How a request becomes parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpContext {
-    path_prefix: String,
-    forwarded: Vec<&'static str>,
+/// The body of the call to `OpenWhisk`, from a request and its body, in bytes.
+///
+/// An invocation gets the client's body byte for byte as the action's parameters, or an object made of the whole
+/// request; no body stands for no parameters. A question for metadata has no body.
+///
+/// Source: apache/openwhisk `core/controller/RestAPIs.scala`: an empty entity counts as `{}`.
+///
+/// # Errors
+/// An [`Error`] of the client, if no parameters can be made of the request.
+pub fn parameters(settings: &Settings, request: &Request, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+    match (settings.mode(), settings.parameters()) {
+        (Mode::Metadata, _) => Ok(Vec::new()),
+        (_, Parameters::Body) => Ok(body),
+        (_, Parameters::Http { path_prefix, forward_headers }) => {
+            WholeRequest { request, body: &body, path_prefix, forward_headers }.parameters(settings.body_limit())
+        }
+    }
 }
 
-impl HttpContext {
-    /// With a beginning of the path that the action does not see (`path_prefix`; a slash at its end means nothing), and
-    /// those of [`CREDENTIALS`] that it does see (`forward_headers`).
-    #[must_use]
-    pub fn new(path_prefix: &str, forwarded: Vec<&'static str>) -> Self {
-        Self { path_prefix: path_prefix.trim_end_matches('/').to_owned(), forwarded }
-    }
+/// A request, and how it becomes parameters.
+struct WholeRequest<'a> {
+    request: &'a Request,
+    body: &'a [u8],
+    /// A beginning of the path that the action does not see, without a slash at its end.
+    path_prefix: &'a str,
+    /// Those of [`CREDENTIALS`] that it does see.
+    forward_headers: &'a [&'static str],
+}
 
-    /// The parameters for a request with this body: a JSON object. What the body becomes may have `limit` bytes at most.
+impl<'a> WholeRequest<'a> {
+    /// The parameters: a JSON object. What the body becomes may have `limit` bytes at most.
     ///
     /// A name may stand in it twice: the last one counts, so a field of the body wins over the query.
     /// Source: spray-json, with which `OpenWhisk` reads it.
-    ///
-    /// # Errors
-    /// An [`Error`] of the client: a body that should be JSON and is not, a name that is reserved, or a body that is
-    /// too large for the memory there is.
-    pub fn parameters(&self, request: &Request, body: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
-        let media_type = MediaType::of(request.content_type());
+    fn parameters(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        let media_type = MediaType::of(self.request.content_type());
         let size = match media_type {
-            MediaType::Binary => base64::encoded_len(body.len(), true).unwrap_or(usize::MAX),
-            MediaType::Form | MediaType::Json | MediaType::Text => body.len(),
+            MediaType::Binary => base64::encoded_len(self.body.len(), true).unwrap_or(usize::MAX),
+            MediaType::Form | MediaType::Json | MediaType::Text => self.body.len(),
         };
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         if size > most {
             return Err(Error::ParametersTooLarge { limit });
         }
         let mut parameters = ObjectWriter::of_size(size.saturating_add(SIZE))?;
-        self.add_all(&mut parameters, request, body, (media_type, most)).map_err(|error| match error {
+        self.add_all(&mut parameters, media_type, most).map_err(|error| match error {
             Refusal::NoRoom(NoRoom::Limit) => Error::ParametersTooLarge { limit },
             Refusal::NoRoom(NoRoom::Memory) => Error::OutOfMemory,
             Refusal::Of(error) => error,
@@ -113,32 +110,26 @@ impl HttpContext {
     }
 
     /// Adds what a request tells, and what its body becomes.
-    fn add_all(
-        &self,
-        parameters: &mut ObjectWriter,
-        request: &Request,
-        body: &[u8],
-        (media_type, most): (MediaType, usize),
-    ) -> Result<(), Refusal> {
-        let (path, query) = request.path_and_query();
-        parameters.lossy("__ow_method", &request.method().to_ascii_lowercase())?;
-        parameters.object("__ow_headers", self.headers(request))?;
+    fn add_all(&self, parameters: &mut ObjectWriter, media_type: MediaType, most: usize) -> Result<(), Refusal> {
+        let (path, query) = self.request.path_and_query();
+        parameters.lossy("__ow_method", &self.request.method().to_ascii_lowercase())?;
+        parameters.object("__ow_headers", self.headers())?;
         parameters.lossy("__ow_path", self.path_within(path))?;
         parameters.lossy("__ow_query", query)?;
         add_form(parameters, query)?;
         parameters.limit(most.saturating_add(FIELD));
         match media_type {
-            _ if body.is_empty() => {}
-            MediaType::Form => add_form(parameters, body)?,
-            MediaType::Json => add_json(parameters, body)?,
-            MediaType::Text => parameters.lossy(BODY, body)?,
-            MediaType::Binary => parameters.shown(BODY, &Base64Display::new(body, &STANDARD))?,
+            _ if self.body.is_empty() => {}
+            MediaType::Form => add_form(parameters, self.body)?,
+            MediaType::Json => add_json(parameters, self.body)?,
+            MediaType::Text => parameters.lossy(BODY, self.body)?,
+            MediaType::Binary => parameters.shown(BODY, &Base64Display::new(self.body, &STANDARD))?,
         }
         Ok(())
     }
 
     /// What comes behind the prefix. A path that does not begin with it is taken whole.
-    fn path_within<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+    fn path_within<'p>(&self, path: &'p [u8]) -> &'p [u8] {
         match path.strip_prefix(self.path_prefix.as_bytes()) {
             Some(rest) if rest.is_empty() || rest.starts_with(b"/") => rest,
             _ => path,
@@ -146,16 +137,16 @@ impl HttpContext {
     }
 
     /// The headers that the action sees: of those with the same name the last.
-    fn headers<'a>(&self, request: &'a Request) -> BTreeMap<&'a str, &'a [u8]> {
+    fn headers(&self) -> BTreeMap<&'a str, &'a [u8]> {
         let mut headers = BTreeMap::new();
-        for (name, value) in request.headers() {
+        for (name, value) in self.request.headers() {
             let name = match name.as_str() {
                 ":authority" => "host",
                 pseudo if pseudo.starts_with(':') => continue,
                 name => name,
             };
-            let is_withheld = CREDENTIALS.contains(&name) && !self.forwarded.contains(&name);
-            if !is_withheld && !OF_THE_CONNECTION.contains(&name) {
+            let is_withheld = CREDENTIALS.contains(&name) && !self.forward_headers.contains(&name);
+            if !is_withheld && !OF_A_CONNECTION.contains(&name) {
                 headers.insert(name, value.as_slice());
             }
         }
@@ -202,13 +193,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::settings::tests::settings;
 
     const JSON: &str = "application/json";
     const LIMIT: u64 = 1 << 20;
     const FORM: &str = "application/x-www-form-urlencoded";
 
-    fn context() -> HttpContext {
-        HttpContext::new("/api/", Vec::new())
+    /// The parameters made of a whole request.
+    fn whole(
+        request: &Request,
+        body: &[u8],
+        path_prefix: &str,
+        forward_headers: &[&'static str],
+    ) -> Result<Vec<u8>, Error> {
+        WholeRequest { request, body, path_prefix, forward_headers }.parameters(LIMIT)
     }
 
     fn request(path: &str, content_type: &str) -> Request {
@@ -218,7 +216,7 @@ mod tests {
     }
 
     fn parameters(query: &str, content_type: &str, body: &[u8]) -> Result<Value, Error> {
-        let bytes = context().parameters(&request(&format!("/?{query}"), content_type), body, LIMIT)?;
+        let bytes = whole(&request(&format!("/?{query}"), content_type), body, "/api", &[])?;
         let Value::Object(mut parameters) = serde_json::from_slice(&bytes).expect("JSON") else {
             panic!("{:?} is no object", bytes.escape_ascii().to_string());
         };
@@ -272,11 +270,11 @@ mod tests {
             &deep,
         ];
         for body in bodies {
-            let bytes = context().parameters(&request("/?b=1", JSON), body.as_bytes(), LIMIT).expect(body);
+            let bytes = whole(&request("/?b=1", JSON), body.as_bytes(), "/api", &[]).expect(body);
             let text = String::from_utf8(bytes).expect("UTF-8");
             let kept = body.trim_start_matches('{').trim_end_matches('}');
             assert!(text.contains(kept) && text.ends_with('}'), "{text:.200}");
-            assert!(crate::outcome::is_json(&text), "{text:.200}");
+            assert!(crate::json::is_json(&text), "{text:.200}");
         }
     }
 
@@ -332,14 +330,13 @@ mod tests {
             ("*", "*", ""),
         ];
         for (sent, path, query) in cases {
-            let bytes = context().parameters(&request(sent, ""), b"", LIMIT).expect(sent);
+            let bytes = whole(&request(sent, ""), b"", "/api", &[]).expect(sent);
             let parameters: Value = serde_json::from_slice(&bytes).expect("JSON");
             assert_eq!(parameters["__ow_path"], path, "{sent}");
             assert_eq!(parameters["__ow_query"], query, "{sent}");
             assert_eq!(parameters["__ow_method"], "patch", "{sent}");
         }
-        let whole = HttpContext::new("", Vec::new());
-        let bytes = whole.parameters(&request("/api/a", ""), b"", LIMIT).expect("valid");
+        let bytes = whole(&request("/api/a", ""), b"", "", &[]).expect("valid");
         let parameters: Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(parameters["__ow_path"], "/api/a");
     }
@@ -364,8 +361,7 @@ mod tests {
         let sent: Vec<_> = sent.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let request = Request::from_headers(sent);
         let headers = |forwarded: &[&'static str]| {
-            let context = HttpContext::new("", forwarded.to_vec());
-            let bytes = context.parameters(&request, b"", LIMIT).expect("valid");
+            let bytes = whole(&request, b"", "", forwarded).expect("valid");
             serde_json::from_slice::<Value>(&bytes).expect("JSON")["__ow_headers"].clone()
         };
         let usual = json!({"host": "gateway", "accept": "*/*", "x-two": "2", "x-raw": "a\u{fffd}"});
@@ -375,5 +371,29 @@ mod tests {
         assert_eq!(headers(&["cookie"]), with_cookie);
         assert_eq!(headers(CREDENTIALS)["authorization"], "Bearer x");
         assert_eq!(headers(CREDENTIALS)["proxy-authorization"], "Basic x");
+    }
+
+    #[test]
+    fn what_the_action_gets_depends_on_mode_and_parameters() {
+        let http = r#"{"__ow_headers":{},"__ow_method":"","__ow_path":"","__ow_query":"","__ow_body":"eA=="}"#;
+        let cases = [
+            ("", "x", "x"),
+            ("", "{\"a\": 1}\n", "{\"a\": 1}\n"),
+            ("", "", ""),
+            (r#", "mode": "activation""#, "x", "x"),
+            (r#", "mode": "async""#, "x", "x"),
+            (r#", "mode": "metadata""#, "x", ""),
+            (r#", "parameters": "http""#, "x", http),
+            (r#", "parameters": "http", "mode": "async""#, "x", http),
+            (r#", "parameters": "http", "mode": "metadata""#, "x", ""),
+        ];
+        for (attributes, body, expected) in cases {
+            let made = super::parameters(&settings(attributes), &Request::default(), body.into()).expect(attributes);
+            let as_json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+            let is_same = made == expected.as_bytes()
+                || (as_json(&made).is_some() && as_json(&made) == as_json(expected.as_bytes()));
+            assert!(is_same, "{attributes:?}, {body:?}: {:?}", made.escape_ascii().to_string());
+        }
+        assert_eq!(super::parameters(&settings(""), &Request::default(), b"\xff\0".to_vec()), Ok(b"\xff\0".to_vec()));
     }
 }

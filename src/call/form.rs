@@ -4,7 +4,7 @@
 
 use percent_encoding::percent_decode;
 
-use crate::object_writer::OutOfMemory;
+use crate::json::OutOfMemory;
 
 /// The name and value of a field, as bytes that need not be UTF-8.
 pub type Field<'a> = (&'a [u8], &'a [u8]);

@@ -3,20 +3,13 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::header::REQUEST_ID;
 use crate::proxy::Proxy;
-
-/// The header with the request id, in the spelling of HTTP/2.
-///
-/// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
-pub const REQUEST_ID: &str = "x-request-id";
-
-/// The methods that invoke an action, for clients that use another one.
-pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Methods that are about the connection and not about what a server has.
 ///
 /// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk refuses both with 400 and 405.
-const OF_THE_CONNECTION: &[&str] = &["CONNECT", "TRACE"];
+const WITHOUT_A_RESOURCE: &[&str] = &["CONNECT", "TRACE"];
 
 /// Methods of which a request has no body unless it says so.
 ///
@@ -83,7 +76,7 @@ impl Request {
         &self.headers
     }
 
-    /// The method, or nothing if there is none.
+    /// The method; empty if there is none.
     #[must_use]
     pub fn method(&self) -> &[u8] {
         self.value(METHOD).unwrap_or_default()
@@ -97,7 +90,7 @@ impl Request {
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }
 
-    /// The type of the body, or nothing if there is none.
+    /// The type of the body; empty if there is none.
     #[must_use]
     pub fn content_type(&self) -> &[u8] {
         self.value(CONTENT_TYPE).unwrap_or_default()
@@ -121,7 +114,7 @@ impl Request {
     /// The method, if it is one that invokes no action.
     #[must_use]
     pub fn refused_method(&self) -> Option<&'static str> {
-        OF_THE_CONNECTION.iter().copied().find(|refused| self.method() == refused.as_bytes())
+        WITHOUT_A_RESOURCE.iter().copied().find(|refused| self.method() == refused.as_bytes())
     }
 
     /// How the proxy shows the end of the body.
@@ -153,7 +146,7 @@ impl Request {
         self.value(UPGRADE).is_some() && tokens.any(|token| token.eq_ignore_ascii_case(UPGRADE.as_bytes()))
     }
 
-    /// The request id, or nothing if there is none.
+    /// The request id; empty if there is none.
     #[must_use]
     pub fn id(&self) -> &str {
         self.value(REQUEST_ID).and_then(sendable).unwrap_or_default()

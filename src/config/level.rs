@@ -1,0 +1,106 @@
+//! How the levels of a configuration inherit from one another, and become settings.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::action::Action;
+use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
+use crate::config::object::{Entry, Object, Reading, Wrong};
+use crate::config::settings::{Mode, Parameters, Settings, Source, Word};
+
+impl Level {
+    /// The defaults, on which the top level stands.
+    #[must_use]
+    pub fn defaults() -> Self {
+        let fields = ATTRIBUTES.iter().filter_map(|attribute| match attribute.default {
+            DefaultValue::Json(json) => Some(format!("\"{}\":{json}", attribute.name)),
+            DefaultValue::Required | DefaultValue::Absent | DefaultValue::Derived => None,
+        });
+        let json = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+        Reading::new(&|_| None).top(json.as_bytes()).map(|mut object| Self::of(&mut object)).unwrap_or_default()
+    }
+
+    /// Reads the attributes that may stand in an object, of the top level or of a route.
+    #[must_use]
+    pub fn of(object: &mut Object<'_, '_>) -> Self {
+        let mut level = Self::read(object);
+        let result = std::mem::take(&mut level.result);
+        level.mode = match (level.mode, result) {
+            (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
+            (Entry::Value(mode), Entry::Value(result)) if mode != mode_of(result) => {
+                let expected = format_args!("{:?} or none where `result` is {result}", word(mode_of(result)));
+                object.wrong("mode", Wrong::new(&format!("{:?}", word(mode)), &expected))
+            }
+            (Entry::Value(mode), _) => Entry::Value(mode),
+            (_, Entry::Value(result)) => Entry::Value(mode_of(result)),
+            (Entry::Null, _) | (_, Entry::Null) => Entry::Null,
+            (Entry::Absent, Entry::Absent) => Entry::Absent,
+        };
+        level
+    }
+
+    /// This level on top of another one, whose attributes hold where this one gives none.
+    ///
+    /// The upstream goes with the address, and the key with both: one that was meant for another does not hold.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let (upstream, service_token) = (self.upstream.clone(), self.service_token.clone());
+        let has_address = self.api_host != Entry::Absent;
+        let mut level = self.or(base);
+        if has_address {
+            level.upstream = upstream;
+        }
+        if has_address || level.called() != base.called() {
+            level.service_token = service_token;
+        }
+        level
+    }
+
+    /// The settings of this level and the defaults. `None` if something in it is missing, which is noted, or wrong.
+    #[must_use]
+    pub fn complete(self, defaults: &Self, object: &mut Object<'_, '_>) -> Option<Settings> {
+        let ignored_on_apisix = self.ignored_on_apisix();
+        let called = self.called();
+        self.note_missing(object);
+        let level = self.or(defaults);
+        let parameters = match level.parameters.value()? {
+            Source::Body => Parameters::Body,
+            Source::Http => Parameters::Http {
+                path_prefix: level.path_prefix.value().unwrap_or_default().trim_end_matches('/').to_owned(),
+                forward_headers: level.forward_headers.value().unwrap_or_default(),
+            },
+        };
+        Some(Settings {
+            api_host: level.api_host.value()?,
+            ssl_verify: level.ssl_verify.value()?,
+            service_token: level.service_token.value()?,
+            action: Action::new(level.namespace.value()?, level.package.value(), level.action.value()?),
+            mode: level.mode.value()?,
+            parameters,
+            timeout: Duration::from_millis(level.timeout.value()?),
+            on_timeout: level.on_timeout.value()?,
+            retries: level.retries.value()?,
+            max_concurrency: level.max_concurrency.value(),
+            keepalive: level.keepalive.value()?,
+            keepalive_timeout: Duration::from_millis(level.keepalive_timeout.value()?),
+            max_req_body_size: level.max_req_body_size.value()?,
+            upstream: called?,
+            request_body: level.request_body.value()?,
+            ignored_on_apisix,
+        })
+    }
+
+    /// What the host calls the place where a key goes, if that is known.
+    fn called(&self) -> Option<Rc<str>> {
+        let by_default = || self.api_host.clone().value().map(|api_host| api_host.host_and_port());
+        self.upstream.clone().value().or_else(by_default)
+    }
+}
+
+const fn mode_of(result: bool) -> Mode {
+    if result { Mode::Result } else { Mode::Metadata }
+}
+
+fn word(wanted: Mode) -> &'static str {
+    Mode::WORDS.iter().find(|(_, mode)| *mode == wanted).map_or("", |(word, _)| word)
+}

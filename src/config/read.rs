@@ -1,0 +1,135 @@
+//! How the values of attributes are read, each by its type.
+
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+
+use crate::config::action::Name;
+use crate::config::api_host::ApiHost;
+use crate::config::object::{Entry, Object, Wrong, text};
+use crate::config::settings::Word;
+use crate::config::token::ServiceToken;
+use crate::config::value::{Range, Value};
+use crate::header::CREDENTIALS;
+use crate::json::ValueKind;
+use crate::json::number::whole_number;
+
+/// A type of values.
+pub trait Read: Sized {
+    /// Takes an attribute out of an object. What it may be is more than the type says where that has ranges.
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self>;
+}
+
+impl Read for bool {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read(attribute, value, Json::as_bool)
+    }
+}
+
+impl Read for u64 {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        let (smallest, largest) = match value {
+            Value::Number(Range { smallest, largest, .. }) => (*smallest, largest.unwrap_or(Self::MAX)),
+            _ => (Self::MIN, Self::MAX),
+        };
+        object.read(attribute, value, |json| whole_number(json).filter(|number| (smallest..=largest).contains(number)))
+    }
+}
+
+impl<T: Word> Read for T {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read(attribute, value, |json| {
+            let text = json.as_str()?;
+            T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+        })
+    }
+}
+
+/// A text with a colon could be a key in the wrong place, and is not quoted.
+impl Read for Name {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read_text(attribute, value, |_| Some(':'), Self::parse)
+    }
+}
+
+/// An address with user info (`@`) holds a secret, and a text with a colon that is none could be one: they are not
+/// quoted.
+impl Read for Rc<ApiHost> {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let secret = |text: &str| match text.split_once("://") {
+            Some((_, rest)) if !rest.contains('@') => None,
+            Some(_) => Some('@'),
+            // A host and a port, without a scheme.
+            None if text.split_once(':').is_some_and(|(_, port)| is_port(port)) => None,
+            None => Some(':'),
+        };
+        object.read_text(attribute, value, secret, |text| ApiHost::parse(text).map(Rc::new))
+    }
+}
+
+/// No error shows anything of a key.
+impl Read for Rc<ServiceToken> {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read_json(attribute, |object, json| {
+            let token = match text(json) {
+                Some(text) => ServiceToken::resolve(&text, |name| object.environment(name)),
+                None => Err(ValueKind::of(json.get()).to_string()),
+            };
+            token.map(Self::new).map_err(|found| Wrong::new(&found, value))
+        })
+    }
+}
+
+/// The beginning of a path.
+impl Read for String {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read(attribute, value, |json| {
+            let text = json.as_str()?;
+            let is_clean = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'));
+            (is_clean && text.starts_with('/')).then(|| text.to_owned())
+        })
+    }
+}
+
+/// Names of headers with credentials, in any case.
+impl Read for Vec<&'static str> {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        let known = |name: &Json| {
+            let name = name.as_str()?;
+            CREDENTIALS.iter().copied().find(|known| known.eq_ignore_ascii_case(name))
+        };
+        object.read(attribute, value, |json| json.as_array()?.iter().map(known).collect())
+    }
+}
+
+/// The name of an upstream. A text with `@` could be a URL with a key, and is not quoted.
+impl Read for Rc<str> {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+        object.read_text(
+            attribute,
+            value,
+            |_| Some('@'),
+            |text| {
+                let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
+                if is_clean { Ok(text.into()) } else { Err(value) }
+            },
+        )
+    }
+}
+
+/// Attributes that are no part of a level: they are taken out before.
+impl Read for () {
+    fn read(_: &mut Object<'_, '_>, _: &str, _: &Value) -> Entry<Self> {
+        Entry::Absent
+    }
+}

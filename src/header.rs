@@ -1,0 +1,28 @@
+//! Names of headers that more than one side of a call has to know, in the spelling of HTTP/2.
+
+/// The header with the id of the activation, present if and only if an answer is about one.
+///
+/// Source: apache/openwhisk `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
+pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
+
+/// The header with the request id.
+///
+/// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Headers with the client's credentials, which an action sees only if it is configured.
+pub const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+
+/// Headers that belong to a connection or to how a body is sent over it.
+///
+/// Source: RFC 9110 sections 7.6.1 and 8.6.
+pub const OF_A_CONNECTION: &[&str] = &[
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+];
