@@ -184,7 +184,7 @@ impl Reader<'_> {
         }
         let length = self.at.saturating_sub(start);
         if length > LONGEST_NUMBER {
-            let head: String = self.text.chars().skip(start).take(20).collect();
+            let head = self.text.get(start..).unwrap_or_default().get(..20).unwrap_or_default();
             return Err(JsonError(format!(
                 "Number too long:The number starting with '{head}' had {length} characters which is more than the allowed limit maxNumberCharacters = {LONGEST_NUMBER}. If this is legit input consider increasing the limit."
             )));
@@ -225,27 +225,32 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// The controller counts in bytes what it stands before, outside of strings takes a byte for a character, and counts
+    /// the UTF-16 units of the lines before it.
     fn unexpected(&self, expected: &str, mark: usize) -> JsonError {
-        let found = match self.peek() {
+        let found = match self.rest().bytes().next() {
             None => String::from("end-of-input"),
-            Some(c) if c.is_control() => format!("character '\\u{:04x}'", u32::from(c)),
-            Some(c) => format!("character '{c}'"),
+            Some(byte) if byte.is_ascii_control() => format!("character '\\u{byte:04x}'"),
+            Some(byte) => format!("character '{}'", char::from(byte)),
         };
-        let before = self.text.get(..mark).unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        let indent = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        let position = indent.saturating_add(1);
-        let shown: String = self
-            .text
-            .split('\n')
-            .nth(line.saturating_sub(1))
-            .unwrap_or_default()
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect();
-        let caret = " ".repeat(indent);
+        let (mut number, mut start, mut at) = (1_usize, 0, 0_usize);
+        let mut line = String::new();
+        for c in self.text.chars() {
+            at = at.saturating_add(c.len_utf16());
+            if c != '\n' {
+                line.push(if c.is_control() { '?' } else { c });
+            } else if mark < at {
+                break;
+            } else {
+                line.clear();
+                (number, start) = (number.saturating_add(1), at);
+            }
+        }
+        let indent = mark.saturating_sub(start);
         JsonError(format!(
-            "Unexpected {found} at input index {mark} (line {line}, position {position}), expected {expected}:\n{shown}\n{caret}^\n"
+            "Unexpected {found} at input index {mark} (line {number}, position {}), expected {expected}:\n{line}\n{}^\n",
+            indent.saturating_add(1),
+            " ".repeat(indent)
         ))
     }
 }
@@ -281,6 +286,14 @@ mod tests {
                 "\"\\x\"",
                 "Unexpected character 'x' at input index 2 (line 1, position 3), expected JSON escape sequence:\n\"\\x\"\n  ^\n",
             ),
+            (
+                "\"é😀\" x",
+                "Unexpected character 'x' at input index 9 (line 1, position 10), expected end-of-input:\n\"é😀\" x\n         ^\n",
+            ),
+            (
+                "[\"é\",\n1,ü]",
+                "Unexpected character 'Ã' at input index 9 (line 2, position 4), expected JSON Value:\n1,ü]\n   ^\n",
+            ),
             ("-", "Unexpected end-of-input at input index 1 (line 1, position 2), expected DIGIT:\n-\n ^\n"),
         ];
         for (text, expected) in cases {
@@ -297,6 +310,8 @@ mod tests {
         assert!(parse(&nested(1_000_000)).is_err());
         assert!(parse(&format!("[{}]", "9".repeat(100))).is_ok());
         assert!(parse(&format!("[{}]", "9".repeat(101))).unwrap_err().to_string().starts_with("Number too long:"));
+        let after_others = parse(&format!("[\"éééé\",12{}]", "3".repeat(99))).unwrap_err().to_string();
+        assert!(after_others.contains("starting with '12333333333333333333' had 101 characters"), "{after_others}");
     }
 
     #[test]
