@@ -1,80 +1,42 @@
 //! The golden cases, through the built filter.
 
-use std::fmt;
+use corpus::{Case, Driver, Fault, GUEST};
+use host::{Call, RequestId};
+use libtest_mimic::Failed;
 
-use corpus::{Case, Driver, Fault, GUEST, Produced};
+use crate::{Answer, Failure, Filter, Headers, Host, Personality, Request, Setup, Standing, Upstreams, produced};
 
-use crate::answers::{Answer, Failure};
-use crate::calls::{Call, Upstreams};
-use crate::exchange::Standing;
-use crate::filter::Filter;
-use crate::headers::Headers;
-use crate::host::{Host, Refused, RequestId};
-use crate::personality::Personality;
-use crate::request::Request;
-use crate::setup::Setup;
-
-/// Why a case does not hold.
-#[derive(Debug)]
-pub enum Unlike {
-    /// The configuration was refused.
-    Configuration(Refused),
-    /// A call or the reply is another one.
-    Difference(corpus::Difference),
-    /// There is no reply. What there is instead, and what was logged.
-    NoReply(String),
-}
-
-impl fmt::Display for Unlike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(refused) => refused.fmt(f),
-            Self::Difference(difference) => difference.fmt(f),
-            Self::NoReply(instead) => write!(f, "no reply, but {instead}"),
-        }
-    }
-}
-
-impl std::error::Error for Unlike {}
-
-/// Runs a case, which the caller has found to run on this personality's driver, and keeps what the filter produced.
-///
-/// # Errors
-/// [`Unlike`] if something else happens than the case says. What a real host would not survive panics instead.
-///
-/// # Panics
-/// If what the filter produced cannot be kept.
-pub fn run(case: &Case, filter: &Filter, personality: Personality, produced: &Produced) -> Result<(), Unlike> {
-    let driver = match personality {
-        Personality::Envoy => Driver::AbiEnvoy,
-        Personality::Apisix => Driver::AbiApisix,
-    };
+/// Runs a case on one of its drivers. What a real host would not survive panics.
+pub fn run(case: &Case, driver: Driver, personality: Personality) -> Result<(), Failed> {
+    let produced = produced()?;
     let answer = case.answer.as_ref();
     let is_unknown = matches!(answer, Some(corpus::Answer::Fault(Fault::UnknownUpstream)));
     let upstreams = if is_unknown { Upstreams::Unknown } else { Upstreams::Available };
     let setup = Setup::new(personality).environment("OPENWHISK_TOKEN", GUEST).upstreams(upstreams);
-    let mut host = setup.load(filter);
-    host.configure(case.config_json("openwhisk.example:80")).map_err(Unlike::Configuration)?;
+    let mut host = setup.load(&Filter::built());
+    host.configure(case.config_json("openwhisk.example:80"))?;
     let id = host.send(request(case));
     if let (Standing::Called(_), Some(answer)) = (host.standing(id), answer) {
         end_call(&mut host, id, answer);
     }
     for line in host.log() {
-        produced.add(line.to_string()).expect("it can be kept");
+        produced.add(line.to_string())?;
     }
     if let Standing::Replied(reply) = host.standing(id) {
-        produced.add(reply.headers.serialized()).expect("it can be kept");
-        produced.add(&reply.body).expect("it can be kept");
+        for (name, value) in reply.headers.iter() {
+            produced.add([name, b": ", value].concat())?;
+        }
+        produced.add(&reply.body)?;
     }
     // A call that the host refused is compared too: the case says what it would have been.
     let calls: Vec<_> = host.calls(id).iter().chain(host.refused_calls(id)).map(shown_call).collect();
-    case.compare_calls(&calls, driver).map_err(Unlike::Difference)?;
+    case.compare_calls(&calls, driver)?;
     let reply = match host.standing(id) {
         Standing::Replied(reply) => reply,
-        other => return Err(Unlike::NoReply(format!("{other:?}; logged: {:?}", host.log()))),
+        other => return Err(format!("no reply, but {other:?}; logged: {:?}", host.log()).into()),
     };
     let shown = corpus::Reply { status: reply.status, headers: pairs(&reply.headers), body: reply.body.clone() };
-    case.compare_reply(&shown, driver).map_err(Unlike::Difference)
+    Ok(case.compare_reply(&shown, driver)?)
 }
 
 fn request(case: &Case) -> Request {
