@@ -85,6 +85,18 @@ impl HttpContext {
         Self { path_prefix: path_prefix.trim_end_matches('/').to_owned(), forwarded }
     }
 
+    /// The beginning of the path that the action does not see, without a slash at its end.
+    #[must_use]
+    pub fn path_prefix(&self) -> &str {
+        &self.path_prefix
+    }
+
+    /// Those of [`CREDENTIALS`] that the action sees.
+    #[must_use]
+    pub fn forwarded(&self) -> &[&'static str] {
+        &self.forwarded
+    }
+
     /// The parameters for a request with this body: a JSON object. What the body becomes may have `limit` bytes at most.
     ///
     /// A name may stand in it twice: the last one counts, so a field of the body wins over the query.

@@ -80,12 +80,8 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
         Parameters::Body => _ = all.insert("parameters".to_owned(), "body".into()),
         Parameters::Http(context) => {
             all.insert("parameters".to_owned(), "http".into());
-            // Only the debug output tells the rest. Of visible ASCII it is JSON.
-            let shown = format!("{context:?}");
-            let value = |name| serde_json::Deserializer::from_str(shown.split_once(name)?.1).into_iter().next()?.ok();
-            let path_prefix: Value = value("path_prefix: ")?;
-            all.insert("path_prefix".to_owned(), format!("{}/", path_prefix.as_str()?).into());
-            all.insert("forward_headers".to_owned(), value("forwarded: ")?);
+            all.insert("path_prefix".to_owned(), format!("{}/", context.path_prefix()).into());
+            all.insert("forward_headers".to_owned(), context.forwarded().into());
         }
     }
     all.insert("timeout".to_owned(), u64::try_from(settings.timeout().as_millis()).ok()?.into());
