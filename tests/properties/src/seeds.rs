@@ -4,10 +4,11 @@ use corpus::{Answer, Case, Fault};
 use serde_json::Value;
 
 use crate::encode::Encode as _;
-use crate::exchange::{Event, Read, Scope, Traffic};
 use crate::input::{Header, Line, Mode, Rest};
+use crate::naive::{CREDENTIALS, ID};
 use crate::payload::Asked;
 use crate::reply::{Answered, Head};
+use crate::traffic::{Event, Read, Scope, Traffic};
 
 /// The largest seed, in bytes: a fuzzer gets nowhere with long ones.
 pub const LARGEST: usize = 4096;
@@ -56,7 +57,7 @@ fn headers(case: &Case) -> Vec<Header> {
 
 fn head(status: u16, headers: &[(String, String)]) -> Head {
     let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| line(value));
-    Head { status, id: value("x-openwhisk-activation-id"), content_type: value("content-type"), is_upstreams: true }
+    Head { status, id: value(ID), content_type: value("content-type"), is_upstreams: true }
 }
 
 fn answered(case: &Case, is_apisix: bool, status: u16, headers: &[(String, String)], body: &[u8]) -> Answered {
@@ -76,7 +77,7 @@ fn asked(case: &Case) -> Asked {
     Asked {
         mode: mode(case),
         http: true,
-        forwarded: ["authorization", "proxy-authorization", "cookie"].map(is_forwarded),
+        forwarded: CREDENTIALS.map(is_forwarded),
         path_prefix: line(text(case, "path_prefix")),
         method: line(&case.request.method),
         path: line(&case.request.path),
@@ -158,14 +159,8 @@ pub fn others() -> Vec<Seed> {
         (1, answer()),
     ];
     let many_lines = format!(r#"{{"headers":{{"a":[{}1]}}}}"#, "1,".repeat(999));
-    let answered = Answered {
-        is_apisix: false,
-        mode: Mode::Result,
-        accept: false,
-        request_id: line("7"),
-        head: head(200, &[]),
-        body: Rest(many_lines.into_bytes()),
-    };
+    let body = Rest(many_lines.into_bytes());
+    let answered = Answered { request_id: line("7"), head: head(200, &[]), body, ..Answered::default() };
     vec![
         ("exchange", traffic(false, Scope::Routes, 1, three.clone()).encoded()),
         ("exchange", traffic(false, Scope::Every, 1, three.clone()).encoded()),

@@ -1,8 +1,8 @@
 //! How inputs are made that are nearly right.
 
-use properties::exchange::{Event, Read, Scope};
 use properties::input::{Header, Line, Mode, Rest, SECRET};
 use properties::reply::Head;
+use properties::traffic::{Event, Read, Scope};
 use properties::{Answered, Asked, Traffic};
 use proptest::prelude::*;
 use proptest::sample::select;
