@@ -1,31 +1,9 @@
 //! The listener that is rendered: what it says about clients, and its chain of filters.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code stops at the first surprise"
-)]
 
-use openwhisk_envoy::{Options, render};
+use openwhisk_envoy::{Form, Options};
 use serde_json::{Value, json};
 
-/// The manager of connections.
-const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-
-/// The document for a small configuration with some attributes set.
-fn document(attributes: Value) -> Value {
-    let mut config =
-        json!({ "api_host": "http://ow", "service_token": "$ENV://OPENWHISK_TOKEN", "namespace": "n", "action": "a" });
-    let fields: serde_json::Map<String, Value> = serde_json::from_value(attributes).expect("an object");
-    fields.into_iter().for_each(|(name, value)| config[name] = value);
-    let rendered = render(config.to_string().as_bytes(), &Options::default()).unwrap_or_else(|error| panic!("{error}"));
-    serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml))
-}
-
-fn at(document: &Value, parts: [&str; 2]) -> Value {
-    document.pointer(&parts.concat()).cloned().unwrap_or_default()
-}
+use crate::{MANAGER, at, config, document, read, rendered};
 
 /// A filter in front may have changed the path, and with it the route that ours is told.
 #[test]
@@ -74,6 +52,34 @@ fn the_windows_of_http2_hold_what_the_listener_holds() {
         for name in ["initial_stream_window_size", "initial_connection_window_size"] {
             let window = at(&document, [MANAGER, &format!("/http2_protocol_options/{name}")]);
             assert_eq!(window, limit, "{attributes}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_buffer_filter_stands_right_behind_the_filter_if_it_is_to_hold_requests() {
+    let names = |filters: &Value| -> Vec<String> {
+        let filters = filters.as_array().expect("filters");
+        filters.iter().map(|filter| filter["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let (ours, buffer, router) = ("openwhisk", "envoy.filters.http.buffer", "envoy.filters.http.router");
+    for (request_body, behind) in [(json!("buffer_filter"), &[buffer][..]), (json!("pause"), &[]), (Value::Null, &[])] {
+        let attributes = json!({ "request_body": request_body, "max_req_body_size": 2_097_152 });
+        let printed = document(attributes.clone());
+        let filters = at(&printed, [MANAGER, "/http_filters"]);
+        assert_eq!(names(&filters), [&[ours], behind, &[router]].concat(), "{request_body}");
+        let fragment = Options { form: Form::Fragment, ..Options::default() };
+        let fragment_yaml = rendered(&config(attributes), &fragment).yaml;
+        assert_eq!(names(&read(&fragment_yaml)["http_filters"]), [&[ours], behind].concat(), "{request_body}");
+        if !behind.is_empty() {
+            // On for this route, off for all others, with the limit of the listener.
+            let (all, one) = ("/1/typed_config/max_request_bytes", format!("/{buffer}/buffer/max_request_bytes"));
+            assert_eq!(filters.pointer("/1/disabled"), Some(&json!(true)));
+            assert_eq!(filters.pointer(all), Some(&json!(2_162_688)));
+            let route = at(&printed, [MANAGER, "/route_config/virtual_hosts/0/routes/0/typed_per_filter_config"]);
+            assert_eq!(route.pointer(&one), Some(&json!(2_162_688)));
+            let header = fragment_yaml.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
+            assert!(header.contains("BufferPerRoute") && header.contains("max_request_bytes: 2162688"), "{header}");
         }
     }
 }
