@@ -124,9 +124,8 @@ impl ActionChange {
         let mut parameters = self.parameters.or_else(|| old.map(|old| old.parameters.clone())).unwrap_or_default();
         parameters.check_size("parameters")?;
         if let Exec::Sequence(components) = &exec {
-            let paths: Vec<String> = components.iter().map(ToString::to_string).collect();
             parameters = KeyValues::default();
-            parameters.set("_actions", json!(paths));
+            parameters.set("_actions", json!(components));
         }
         let mut annotations = old.map(|old| old.annotations.clone()).unwrap_or_default();
         for key in self.del_annotations.unwrap_or_default() {
@@ -173,24 +172,16 @@ impl Exec {
     }
 
     fn json(&self, with_code: bool) -> Value {
-        let mut shown = json!({"kind": self.kind(), "binary": self.is_binary()});
         match self {
-            Self::Sequence(components) => {
-                let paths: Vec<String> = components.iter().map(ToString::to_string).collect();
-                return json!({"kind": "sequence", "components": paths});
-            }
-            Self::Code { code, main, .. } => {
-                if let Some(object) = shown.as_object_mut() {
-                    if with_code {
-                        object.insert(String::from("code"), json!(code));
-                    }
-                    if let Some(main) = main {
-                        object.insert(String::from("main"), json!(main));
-                    }
-                }
+            Self::Sequence(components) => json!({"kind": "sequence", "components": components}),
+            Self::Code { kind, code, main } => {
+                let given = [("code", with_code.then_some(code)), ("main", main.as_ref())];
+                let given = given.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?))));
+                let always = [("kind", json!(kind)), ("binary", json!(is_binary(code)))];
+                let always = always.map(|(name, value)| (name.to_owned(), value));
+                Value::Object(always.into_iter().chain(given).collect())
             }
         }
-        shown
     }
 }
 

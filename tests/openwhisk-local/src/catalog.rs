@@ -52,6 +52,17 @@ impl Catalog {
         }
     }
 
+    /// The package that has the actions of this one, itself or another one, and the parameters for them.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn provider(&self, name: &Name) -> Result<(&Package, KeyValues), ApiError> {
+        let package = self.package(name)?;
+        let Some(binding) = &package.binding else { return Ok((package, package.parameters.clone())) };
+        let provider = self.package(&binding.name)?;
+        Ok((provider, provider.parameters.overlaid(&package.parameters)))
+    }
+
     /// An action of this name.
     ///
     /// # Errors
@@ -67,13 +78,7 @@ impl Catalog {
             };
         };
         let package = self.package(package_name)?;
-        let (provider, inherited) = match &package.binding {
-            None => (package, package.parameters.clone()),
-            Some(binding) => {
-                let provider = self.package(&binding.name)?;
-                (provider, provider.parameters.overlaid(&package.parameters))
-            }
-        };
+        let (provider, inherited) = self.provider(package_name)?;
         let place = ActionName { package: Some(provider.name.clone()), name: name.name.clone() };
         let action = self.actions.get(&place).ok_or(ApiError::NotFound)?;
         Ok(Found {

@@ -6,6 +6,7 @@ mod information;
 mod invoke;
 mod package;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -16,7 +17,7 @@ use crate::body::RequestBody;
 use crate::error::ApiError;
 use crate::name::{ActionName, Name};
 use crate::platform::Platform;
-use crate::query::Query;
+use crate::query::{Page, Query};
 use crate::route::{Resource, Route};
 use crate::transaction::TransactionId;
 
@@ -162,14 +163,16 @@ async fn resource_answer(
         ("GET", Resource::ActivationLogs(id)) => activation::logs(platform, place, id),
         ("GET", Resource::Empty(collection)) => {
             place.check_own("")?;
-            let page = request.query.page(collection)?;
-            if page.count { counted(collection, 0) } else { Reply::ok(&[(); 0]) }
+            listed(collection, request.query.page(collection)?, &[(); 0], |()| ())
         }
         _ => Err(ApiError::NoRoute),
     }
 }
 
-/// The reply to `count=true`.
-fn counted(collection: &str, count: usize) -> Result<Reply, ApiError> {
-    Reply::ok(&std::collections::BTreeMap::from([(collection, count)]))
+/// The reply about a list: the items of a page, or with `count=true` how many follow what is skipped.
+fn listed<T, I: Serialize>(collection: &str, page: Page, all: &[T], show: impl Fn(&T) -> I) -> Result<Reply, ApiError> {
+    if page.count {
+        return Reply::ok(&BTreeMap::from([(collection, all.len().saturating_sub(page.skip))]));
+    }
+    Reply::ok(&all.iter().skip(page.skip).take(page.limit).map(show).collect::<Vec<_>>())
 }

@@ -87,10 +87,7 @@ impl Invocation {
         let job = self.job(platform, start);
         let limits = self.found.action.limits;
         let (report, waited) = match refusal(&source.code) {
-            Some(text) => {
-                let outcome = Outcome::Failed(text);
-                (Report { outcome, initialization: None, logs: Vec::new(), reusable: false }, Duration::ZERO)
-            }
+            Some(text) => (Report::lost(Outcome::Failed(text)), Duration::ZERO),
             None => platform.containers.run(self.found.action.revision, source, job).await,
         };
         let end = SystemTime::now();

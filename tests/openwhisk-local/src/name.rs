@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::ApiError;
 
@@ -21,11 +21,7 @@ impl Name {
     /// # Errors
     /// A character where it may not be, or too many of them.
     pub fn entity(text: &str) -> Result<Self, ApiError> {
-        match text.chars().count() {
-            size if size > LONGEST => Err(ApiError::NameTooLong(size)),
-            _ if is_name(text) => Ok(Self(text.to_owned())),
-            _ => Err(ApiError::IllegalName),
-        }
+        Self::read(text, ApiError::NameTooLong, ApiError::IllegalName)
     }
 
     /// A name of a namespace.
@@ -33,10 +29,14 @@ impl Name {
     /// # Errors
     /// As for entities, with the texts for namespaces.
     pub fn namespace(text: &str) -> Result<Self, ApiError> {
+        Self::read(text, ApiError::NamespaceTooLong, ApiError::IllegalNamespace)
+    }
+
+    fn read(text: &str, too_long: fn(usize) -> ApiError, illegal: ApiError) -> Result<Self, ApiError> {
         match text.chars().count() {
-            size if size > LONGEST => Err(ApiError::NamespaceTooLong(size)),
+            size if size > LONGEST => Err(too_long(size)),
             _ if is_name(text) => Ok(Self(text.to_owned())),
-            _ => Err(ApiError::IllegalNamespace),
+            _ => Err(illegal),
         }
     }
 
@@ -72,10 +72,7 @@ pub struct ActionName {
 impl ActionName {
     /// With its namespace: `guest/package/action`.
     pub fn path(&self, namespace: &Name) -> String {
-        match &self.package {
-            None => format!("{namespace}/{}", self.name),
-            Some(package) => format!("{namespace}/{package}/{}", self.name),
-        }
+        format!("{namespace}/{self}")
     }
 
     /// The namespace field of its JSON: `guest` or `guest/package`.
@@ -124,6 +121,12 @@ impl ActionPath {
         };
         let namespace = if namespace == "_" { own.clone() } else { Name::namespace(namespace)? };
         Ok(Self { namespace, action: ActionName { package, name: Name::entity(name)? } })
+    }
+}
+
+impl Serialize for ActionPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

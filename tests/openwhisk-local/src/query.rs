@@ -31,13 +31,6 @@ pub struct Page {
     pub count: bool,
 }
 
-impl Page {
-    /// The items of this page.
-    pub fn of<T>(self, items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-        items.skip(self.skip).take(self.limit)
-    }
-}
-
 impl Query {
     /// Splits and decodes; never fails, as in the original.
     pub fn parse(text: &str) -> Self {
@@ -64,7 +57,7 @@ impl Query {
             "" => Ok(default),
             "true" | "yes" | "on" | "1" => Ok(true),
             "false" | "no" | "off" | "0" => Ok(false),
-            _ => Err(ApiError::MalformedQuery { name, reason: format!("'{value}' is not a valid Boolean value") }),
+            _ => Err(malformed(name, format!("'{value}' is not a valid Boolean value"))),
         }
     }
 
@@ -75,12 +68,11 @@ impl Query {
     pub fn wait(&self) -> Result<Duration, ApiError> {
         let milliseconds = match self.get("timeout") {
             None => LONGEST_WAIT,
-            Some(value) => value.parse().ok().filter(|wait| (1..=LONGEST_WAIT).contains(wait)).ok_or_else(|| {
-                ApiError::MalformedQuery {
-                    name: "timeout",
-                    reason: format!("Timeout must be number of milliseconds up to {LONGEST_WAIT}."),
-                }
-            })?,
+            Some(value) => {
+                let wait = value.parse().ok().filter(|wait| (1..=LONGEST_WAIT).contains(wait));
+                let reason = || format!("Timeout must be number of milliseconds up to {LONGEST_WAIT}.");
+                wait.ok_or_else(|| malformed("timeout", reason()))?
+            }
         };
         Ok(Duration::from_millis(milliseconds))
     }
@@ -92,19 +84,16 @@ impl Query {
     pub fn page(&self, collection: &str) -> Result<Page, ApiError> {
         let skip = self.integer("skip", collection)?.unwrap_or(0);
         if skip < 0 {
-            return Err(ApiError::MalformedQuery {
-                name: "skip",
-                reason: format!("The value '{skip}' is not greater than or equal to 0 for {collection}."),
-            });
+            let reason = format!("The value '{skip}' is not greater than or equal to 0 for {collection}.");
+            return Err(malformed("skip", reason));
         }
         let limit = match self.integer("limit", collection)?.unwrap_or(DEFAULT_LIST) {
             0 => LONGEST_LIST,
             limit if (1..=LONGEST_LIST).contains(&limit) => limit,
             limit => {
-                return Err(ApiError::MalformedQuery {
-                    name: "limit",
-                    reason: format!("The value '{limit}' is not in the range of 0 to {LONGEST_LIST} for {collection}."),
-                });
+                let reason =
+                    format!("The value '{limit}' is not in the range of 0 to {LONGEST_LIST} for {collection}.");
+                return Err(malformed("limit", reason));
             }
         };
         let size = |value| usize::try_from(value).unwrap_or(usize::MAX);
@@ -112,13 +101,7 @@ impl Query {
     }
 
     fn integer(&self, name: &'static str, collection: &str) -> Result<Option<i64>, ApiError> {
-        let parse = |value: &str| {
-            i64::from_str(value).map_err(|_| ApiError::MalformedQuery {
-                name,
-                reason: format!("The value '{value}' is not an integer for {collection}."),
-            })
-        };
-        self.get(name).filter(|value| !value.is_empty()).map(parse).transpose()
+        self.number(name, |value| format!("The value '{value}' is not an integer for {collection}."))
     }
 
     /// A moment in milliseconds since 1970.
@@ -126,14 +109,17 @@ impl Query {
     /// # Errors
     /// No such number; the text says seconds, as the original does.
     pub fn moment(&self, name: &'static str) -> Result<Option<u64>, ApiError> {
-        let parse = |value: &str| {
-            value.parse().map_err(|_| ApiError::MalformedQuery {
-                name,
-                reason: format!("Parameter is not a valid value for epoch seconds: {value}"),
-            })
-        };
+        self.number(name, |value| format!("Parameter is not a valid value for epoch seconds: {value}"))
+    }
+
+    fn number<T: FromStr>(&self, name: &'static str, reason: impl Fn(&str) -> String) -> Result<Option<T>, ApiError> {
+        let parse = |value: &str| value.parse().map_err(|_| malformed(name, reason(value)));
         self.get(name).filter(|value| !value.is_empty()).map(parse).transpose()
     }
+}
+
+fn malformed(name: &'static str, reason: String) -> ApiError {
+    ApiError::MalformedQuery { name, reason }
 }
 
 #[cfg(test)]

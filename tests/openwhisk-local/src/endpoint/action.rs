@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Place, Reply, Request, counted};
+use super::{Place, Reply, Request, listed};
 use crate::clock::milliseconds;
 use crate::error::ApiError;
 use crate::name::{ActionName, Name};
@@ -15,11 +15,7 @@ pub(super) fn list(platform: &Platform, request: &Request, place: &Place) -> Res
     let page = request.query.page("actions")?;
     let catalog = platform.catalog();
     let all = catalog.actions();
-    if page.count {
-        return counted("actions", all.len().saturating_sub(page.skip));
-    }
-    let items: Vec<Value> = page.of(all.iter()).map(|action| action.summary(&platform.namespace)).collect();
-    Reply::ok(&items)
+    listed("actions", page, &all, |action| action.summary(&platform.namespace))
 }
 
 pub(super) fn list_of_package(
@@ -33,13 +29,9 @@ pub(super) fn list_of_package(
     let catalog = platform.catalog();
     let package = catalog.package(name)?;
     let provider = package.binding.as_ref().map_or(name, |binding| &binding.name);
-    let all: Vec<_> =
-        catalog.actions().into_iter().filter(|action| action.name.package.as_ref() == Some(provider)).collect();
-    if page.count {
-        return counted("actions", all.len().saturating_sub(page.skip));
-    }
-    let items: Vec<Value> = page.of(all.iter()).map(|action| action.summary(&platform.namespace)).collect();
-    Reply::ok(&items)
+    let mut all = catalog.actions();
+    all.retain(|action| action.name.package.as_ref() == Some(provider));
+    listed("actions", page, &all, |action| action.summary(&platform.namespace))
 }
 
 pub(super) fn get(platform: &Platform, request: &Request, place: &Place, name: &ActionName) -> Result<Reply, ApiError> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Place, Reply, Request, counted};
+use super::{Place, Reply, Request, listed};
 use crate::activation::{Activation, ActivationFilter, ActivationId};
 use crate::error::ApiError;
 use crate::name::Name;
@@ -22,12 +22,8 @@ pub(super) fn list(platform: &Platform, request: &Request, place: &Place) -> Res
         return Err(ApiError::BadRequest(String::from("The parameter 'docs' is not permitted with 'count'.")));
     }
     let found = platform.activations.list(&filter);
-    if page.count {
-        return counted("activations", found.len().saturating_sub(page.skip));
-    }
     let show = if with_docs { Activation::record } else { Activation::summary };
-    let items: Vec<_> = page.of(found.iter()).map(|activation| show(activation)).collect();
-    Reply::ok(&items)
+    listed("activations", page, &found, |activation| show(activation))
 }
 
 fn checked_name(text: &str) -> Result<String, ApiError> {

@@ -1,10 +1,12 @@
 //! Packages: list, read, write, delete.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{Place, Reply, Request, counted};
+use super::{Place, Reply, Request, listed};
+use crate::action::Action;
 use crate::clock::milliseconds;
 use crate::error::ApiError;
 use crate::name::Name;
@@ -15,31 +17,23 @@ pub(super) fn list(platform: &Platform, request: &Request, place: &Place) -> Res
     let page = request.query.page("packages")?;
     let catalog = platform.catalog();
     let all = if *place == Place::Own { catalog.packages() } else { Vec::new() };
-    if page.count {
-        return counted("packages", all.len().saturating_sub(page.skip));
-    }
-    let items: Vec<Value> = page.of(all.iter()).map(|package| package.summary(&platform.namespace)).collect();
-    Reply::ok(&items)
+    listed("packages", page, &all, |package| package.summary(&platform.namespace))
 }
 
 pub(super) fn get(platform: &Platform, place: &Place, name: &Name) -> Result<Reply, ApiError> {
     place.check_own(name.as_str())?;
     let catalog = platform.catalog();
     let package = catalog.package(name)?;
-    let provider = package.binding.as_ref().map_or(name, |binding| &binding.name);
-    let inherited = match &package.binding {
-        None => package.parameters.clone(),
-        Some(binding) => catalog.package(&binding.name)?.parameters.overlaid(&package.parameters),
-    };
+    let (provider, parameters) = catalog.provider(name)?;
     let (feeds, actions): (Vec<_>, Vec<_>) =
-        catalog.actions_in(provider).partition(|action| action.annotations.is_truthy("feed", false));
-    let shown = |list: Vec<&std::sync::Arc<crate::action::Action>>| -> Vec<Value> {
-        let item = |action: &std::sync::Arc<crate::action::Action>| json!({"name": action.name.name, "version": action.version, "annotations": action.annotations});
+        catalog.actions_in(&provider.name).partition(|action| action.annotations.is_truthy("feed", false));
+    let shown = |list: Vec<&Arc<Action>>| -> Vec<Value> {
+        let item = |action: &Arc<Action>| json!({"name": action.name.name, "version": action.version, "annotations": action.annotations});
         list.into_iter().map(item).collect()
     };
     let mut body = package.json(&platform.namespace);
     if let Some(fields) = body.as_object_mut() {
-        fields.insert(String::from("parameters"), json!(inherited));
+        fields.insert(String::from("parameters"), json!(parameters));
         fields.insert(String::from("actions"), json!(shown(actions)));
         fields.insert(String::from("feeds"), json!(shown(feeds)));
     }

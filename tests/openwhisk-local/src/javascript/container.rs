@@ -52,6 +52,13 @@ pub struct Report {
     pub reusable: bool,
 }
 
+impl Report {
+    /// Of an activation that no engine ran to its end.
+    pub fn lost(outcome: Outcome) -> Self {
+        Self { outcome, initialization: None, logs: Vec::new(), reusable: false }
+    }
+}
+
 type Envelope = (Job, oneshot::Sender<Report>);
 
 /// A handle of the thread; dropping it ends the thread after what it is doing.
@@ -79,15 +86,14 @@ impl Container {
 
     /// Runs one activation. Gives the container back if it may be used again.
     pub async fn run(mut self, job: Job) -> (Report, Option<Self>) {
-        let lost = |outcome| Report { outcome, initialization: None, logs: Vec::new(), reusable: false };
         let allowed = if self.fresh { self.time.saturating_mul(2) } else { self.time };
         let (reply, answer) = oneshot::channel();
         if self.jobs.send((job, reply)).is_err() {
-            return (lost(Outcome::Exited(Phase::Run)), None);
+            return (Report::lost(Outcome::Exited(Phase::Run)), None);
         }
         match tokio::time::timeout(allowed.saturating_add(GRACE), answer).await {
-            Err(_) => (lost(Outcome::TimedOut(Phase::Run)), None),
-            Ok(Err(_)) => (lost(Outcome::Exited(Phase::Run)), None),
+            Err(_) => (Report::lost(Outcome::TimedOut(Phase::Run)), None),
+            Ok(Err(_)) => (Report::lost(Outcome::Exited(Phase::Run)), None),
             Ok(Ok(report)) => {
                 self.fresh = false;
                 let again = report.reusable.then_some(self);

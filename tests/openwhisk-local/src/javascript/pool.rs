@@ -36,9 +36,7 @@ impl ContainerPool {
         let waited = asked.elapsed();
         let container = self.take(revision).map_or_else(|| Container::start(source.clone()), Ok);
         let report = match container {
-            Err(_) => {
-                Report { outcome: Outcome::NotProvisioned, initialization: None, logs: Vec::new(), reusable: false }
-            }
+            Err(_) => Report::lost(Outcome::NotProvisioned),
             Ok(container) => {
                 let (report, again) = container.run(job).await;
                 if let Some(container) = again {
