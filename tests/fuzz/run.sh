@@ -89,13 +89,18 @@ fuzz() {
 
 minimise() {
     rm -rf "$work/seeds" "$work/minimised"
+    mkdir -p "$work/artifacts"
     CARGO_TARGET_DIR=$work/seeds-build cargo run --locked --quiet -p properties --bin seeds -- "$work/seeds"
     for target in $targets; do
         mkdir -p "$work/minimised/$target" "$work/corpus/$target"
         unpack "$target" "$work/committed/$target"
-        "$bin/$target" -set_cover_merge=1 -use_counters=0 -max_len=2048 "$work/minimised/$target" \
-            "$work/seeds/$target" "$work/committed/$target" "$work/corpus/$target" >"$work/$target.log" 2>&1 ||
-            { tail -n 40 "$work/$target.log" >&2; exit 1; }
+        # It goes on where something does not hold.
+        if ! "$bin/$target" -set_cover_merge=1 -use_counters=0 -max_len=2048 -artifact_prefix="$work/artifacts/$target-" \
+            "$work/minimised/$target" "$work/seeds/$target" "$work/committed/$target" "$work/corpus/$target" \
+            >"$work/$target.log" 2>&1 || grep -aq 'panicked at' "$work/$target.log"; then
+            printf '%s\n' "error: $target: something does not hold, the whole output is $work/$target.log" >&2
+            exit 1
+        fi
         # They were written in the order of how much each adds.
         (cd "$work/minimised/$target" && ls -tr | tail -n +$((most + 1)) | xargs rm -f)
         pack "$target" "$work/minimised/$target"

@@ -1,6 +1,8 @@
 //! Inputs that are worth to begin with: those of the golden cases and configurations.
 
-use corpus::{Answer, Case, Fault};
+use std::path::Path;
+
+use corpus::{Answer, Case, Fault, Wrong};
 use serde_json::Value;
 
 use crate::encode::Encode as _;
@@ -11,14 +13,25 @@ use crate::reply::{Answered, Head};
 use crate::traffic::{Event, Read, Scope, Traffic};
 
 /// The largest seed, in bytes: a fuzzer gets nowhere with long ones.
-pub const LARGEST: usize = 4096;
+const LARGEST: usize = 4096;
 
 /// The name of a fuzz target, and an input for it.
 pub type Seed = (&'static str, Vec<u8>);
 
+/// All seeds that are not too large, for the golden cases and configurations in this folder.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn all(tests: &Path) -> Result<Vec<Seed>, Wrong> {
+    let cases = corpus::cases(&tests.join("golden"))?;
+    let configurations = corpus::configurations(&tests.join("configurations.yaml"))?;
+    let configurations = configurations.into_iter().map(|configuration| ("configuration", configuration.bytes));
+    let all = cases.iter().flat_map(of_case).chain(configurations).chain(others());
+    Ok(all.filter(|(_, bytes)| bytes.len() <= LARGEST).collect())
+}
+
 /// The inputs of a golden case.
-#[must_use]
-pub fn of_case(case: &Case) -> Vec<Seed> {
+fn of_case(case: &Case) -> Vec<Seed> {
     let mut seeds = vec![("configuration", case.config_json("openwhisk").into_bytes())];
     if text(case, "parameters") == "http" {
         seeds.push(("payload", asked(case).encoded()));
@@ -29,7 +42,6 @@ pub fn of_case(case: &Case) -> Vec<Seed> {
         );
     }
     seeds.push(("exchange", traffic(case).encoded()));
-    seeds.retain(|(_, bytes)| bytes.len() <= LARGEST);
     seeds
 }
 
@@ -128,8 +140,7 @@ fn of_envoy(status: u16) -> Event {
 }
 
 /// Inputs that no golden case has.
-#[must_use]
-pub fn others() -> Vec<Seed> {
+fn others() -> Vec<Seed> {
     let headers = |route: &str| Event::Headers { route: Some(line(route)), headers: Vec::new(), is_all: false };
     let end = || Event::Trailers { read: Read::Whole(line("{}")) };
     let answer = || Event::Answer { head: head(200, &[]), body: line("{}") };

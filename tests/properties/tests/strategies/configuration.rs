@@ -63,6 +63,7 @@ fn attribute() -> BoxedStrategy<String> {
         words("forward_headers", &["[]", "[\"Cookie\", \"cookie\"]", "[\"authorization\"]"]),
         number("timeout", &["1", "60000", "1000.0"]),
         number("retries", &["0", "1", "5"]),
+        number("max_concurrency", &["1", "1000", "18446744073709551615"]),
         number("keepalive_timeout", &["1000", "60000.0", "18446744073709551615"]),
         number("keepalive_pool", &["1", "5", "9007199254740992"]),
         number("max_req_body_size", &["1", "1e6", "18446744073709551615"]),
