@@ -17,11 +17,9 @@ Environment:
 import base64
 import errno
 import http.client
-import itertools
 import json
 import os
 import pathlib
-import re
 import shlex
 import signal
 import socket
@@ -162,75 +160,53 @@ def serve_config(children, listen, admin):
     options = ["--ca", os.environ["CA"]] if os.environ.get("CA") else []
     options += [f"--env={name}" for name in os.environ.get("CONFIG_ENV", "").split()]
     rendered, keys = render_with_keys(text, listen, admin, *options)
+    summary = json.loads(render(text, listen, admin, *options, "--summary", stderr=subprocess.DEVNULL))  # All is told.
     known = {**os.environ, **keys}
-    sites = sites_of(rendered)
-    if not sites:
+    actions = summary["actions"]
+    if not actions:
         raise Failure(f"{file} lists no routes in `routes`, so there is nothing to serve")
 
-    hosts = sorted({site["api_host"] for site in sites})
+    hosts = sorted({action["api_host"] for action in actions})
     told = [f"Envoy listens on port {listen} and serves {file} with OpenWhisk at {', '.join(hosts)}."]
     if "OPENWHISK" in os.environ:
         told.append("OPENWHISK has no effect with CONFIG: `api_host` says where OpenWhisk is.")
     at = number("OPENWHISK_PORT", "3233")
-    local = [site for site in sites if is_local(site["api_host"], at)]
+    local = [action for action in actions if is_local(action["api_host"], at)]
     environment = dict(keys)
     if local and not listens(("127.0.0.1", at)):
         # It has one key and one namespace.
         token, namespace = key_of(local[0], known, GUEST), local[0]["namespace"]
-        if not re.fullmatch("[^:]+:.{64}", token):
+        user, _, key = token.partition(":")
+        if not user or len(key) != 64:
             raise Failure(f"the key for {local[0]['api_host']} is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters")
         start_openwhisk(children, at, token, *(["--namespace", namespace] if namespace != "_" else []))
         told.append(f"Nobody listened on port {at}: a local OpenWhisk was started there, with envoy/hello.js as each action.")
-        for site in local:
-            create_for(site, at, token)
-            name = variable(site)
+        for action in local:
+            create_for(action, at, token)
+            name = action["variable"]
             if name and name not in known:
                 environment[name] = token
                 told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
-            elif key_of(site, known, token) != token:
-                told.append(f"The local OpenWhisk has one key: it refuses that of {site['namespace']}/{site['action']}.")
-    for site in sites:
-        name = variable(site)
+            elif key_of(action, known, token) != token:
+                told.append(f"The local OpenWhisk has one key: it refuses that of {action['namespace']}/{action['action']}.")
+    for action in actions:
+        name = action["variable"]
         if name and name not in {**known, **environment}:
-            raise Failure(f"{name} is not set, expected the key for {site['api_host']}, user:key")
+            raise Failure(f"{name} is not set, expected the key for {action['api_host']}, user:key")
 
     start_envoy(children, rendered, **environment)
-    lines = [f"    {call}" for call in calls_of(rendered, listen)[:10]]
-    return "\n".join([*dict.fromkeys(told), "Try in another terminal:", "", *lines])
+    lines = [f"    {call}" for call in dict.fromkeys(calls_of(summary["routes"], listen))]
+    return "\n".join([*dict.fromkeys(told), "Try in another terminal:", "", *lines[:10]])
 
 
-def calls_of(rendered, listen):
+def calls_of(routes, listen):
     """The commands that call the routes of the filter, as far as they have one path."""
-    calls, domain, path, method = [], "*", None, None
-    for line in rendered.splitlines():
-        key, _, value = line.strip().removeprefix("- ").partition(": ")
-        if key == "domains":
-            domain = re.split(r"[\[\],\"]+", value)[1]
-        elif key in ("match:", "match"):
-            path, method = None, None
-        if found := re.search(r"(?:^|[ {])(?:path|path_separated_prefix|prefix): \"?([^\"}]+)", line):
-            path = found[1]
-        elif key == "name":
-            field = value
-        elif (found := re.search(r"(?:exact|regex): \"?([A-Z]+)", line)) and field == '":method"':
-            method = found[1]
-        elif key == "route" and path:
-            arguments = ["-X", method] if method else []
+    for route in routes:
+        if route["path"]:
+            arguments = ["-X", route["methods"][0]] if route["methods"] else []
+            domain = route["domains"][0]
             arguments += ["-H", f"Host: {domain.replace('*', 'any')}"] if domain != "*" else []
-            calls.append(shlex.join(["curl", "-i", *arguments, f"http://localhost:{listen}{path}"]))
-    return list(dict.fromkeys(calls))
-
-
-def sites_of(rendered):
-    """The attributes for each route of the configuration in one of Envoy, or the only ones."""
-    lines = iter(rendered.splitlines())
-    start = next(line for line in lines if line.lstrip() == "value: |")
-    depth = len(start) - len(start.lstrip())
-    block = itertools.takewhile(lambda line: not line.strip() or line.startswith(" " * (depth + 1)), lines)
-    # It is right, and so is every part of it.
-    top = json.loads("\n".join(block))
-    routes = top.get("routes")
-    return [top] if routes is None else [{**top, **route} for route in routes.values()]
+            yield shlex.join(["curl", "-i", *arguments, f"http://localhost:{listen}{route['path']}"])
 
 
 def is_local(api_host, at):
@@ -239,15 +215,8 @@ def is_local(api_host, at):
     return is_root and (where.scheme, where.hostname in ("127.0.0.1", "localhost"), where.port) == ("http", True, at)
 
 
-def variable(site):
-    """The environment variable with the key."""
-    name = re.fullmatch(r"\$env://(.*)", site["service_token"], re.IGNORECASE)
-    return name and name[1]
-
-
-def key_of(site, known, default):
-    name = variable(site)
-    return known.get(name, default) if name else site["service_token"]
+def key_of(action, known, default):
+    return action["key"] or known.get(action["variable"], default)
 
 
 def listens(address):
@@ -259,12 +228,12 @@ def listens(address):
         return False
 
 
-def create_for(site, at, token):
+def create_for(action, at, token):
     """Creates the action of a route on the local OpenWhisk, if that is one it can have."""
     try:
-        create(f"http://127.0.0.1:{at}", site["namespace"], site.get("package"), site["action"], token)
+        create(f"http://127.0.0.1:{at}", action["namespace"], action["package"], action["action"], token)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        print(f"note: {site['namespace']}/{site['action']} is not created on the local OpenWhisk: {error}", flush=True)
+        print(f"note: {action['namespace']}/{action['action']} is not created on the local OpenWhisk: {error}", flush=True)
 
 
 def create(openwhisk, namespace, package, action, token):
@@ -285,12 +254,12 @@ def start_openwhisk(children, at, token, *more):
     wait_until_open(("127.0.0.1", at), local, "the local OpenWhisk")
 
 
-def render(configuration, listen, admin, *more):
+def render(configuration, listen, admin, *more, stderr=None):
     """The configuration of Envoy for one of the filter. Mistakes and warnings are told by the renderer."""
     renderer = str(BUILT / "openwhisk-envoy")
     arguments = [renderer, "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", *more]
     try:
-        rendered = subprocess.run(arguments, input=configuration, stdout=subprocess.PIPE, text=True)
+        rendered = subprocess.run(arguments, input=configuration, stdout=subprocess.PIPE, stderr=stderr, text=True)
     except OSError as error:
         raise Failure(f"{renderer} cannot be started ({error.strerror}), try `make build`") from None
     if rendered.returncode:

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use abi_host::Sender;
+use host::Sender;
 
 use crate::{
     Answer, CONFIGURATION, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams,

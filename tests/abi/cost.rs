@@ -99,7 +99,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Serves a request to its end, and gives what it cost.
-fn serve(host: &mut Host, case: &Case) -> abi_host::Cost {
+fn serve(host: &mut Host, case: &Case) -> host::Cost {
     let id = host.send(case.request.clone().property(&["xds", "route_name"], "r"));
     if matches!(host.standing(id), Standing::Called(_)) {
         let answer = Answer::new(case.status)

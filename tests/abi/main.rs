@@ -9,6 +9,7 @@
 
 mod apisix;
 mod cost;
+mod golden;
 mod metrics;
 mod requests;
 mod routes;
@@ -16,10 +17,8 @@ mod routes;
 use std::path::Path;
 use std::sync::Arc;
 
-use abi_host::{
-    Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version,
-};
 use corpus::{Configuration, Driver, Produced, Tally};
+use host::{Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -36,7 +35,7 @@ fn main() {
             let tally = Arc::clone(&tally);
             trials.push(Trial::test(format!("{name}::{}", case.name), move || {
                 tally.begin();
-                abi_host::run(&case, &Filter::built(), personality, &produced()?)?;
+                golden::run(&case, driver, personality)?;
                 tally.pass();
                 Ok(())
             }));

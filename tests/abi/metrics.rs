@@ -1,6 +1,6 @@
 //! Metrics on Envoy, and none on APISIX.
 
-use abi_host::Failure;
+use host::Failure;
 
 use crate::{Answer, CONFIGURATION, Filter, Host, Personality, Request, Setup, host};
 

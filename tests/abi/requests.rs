@@ -20,7 +20,7 @@ fn check(host: &mut Host, request: Request, body: &[u8]) {
     assert_eq!(call.upstream, "127.0.0.1:3233");
     assert_eq!(call.header("authorization"), Some("Basic YWxpY2U6d29uZGVybGFuZA=="));
     let last = call.header("x-request-id").map(str::to_owned);
-    host.fail(id, abi_host::Failure::Unreachable);
+    host.fail(id, host::Failure::Unreachable);
     let reply = host.reply(id);
     let code = last.unwrap_or_default();
     let expected = format!(r#"{{"code":"{code}","error":"openwhisk cannot be reached"}}"#);

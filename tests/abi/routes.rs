@@ -81,7 +81,7 @@ fn cost() {
     }
 }
 
-fn serve(host: &mut Host, route: &str) -> abi_host::Cost {
+fn serve(host: &mut Host, route: &str) -> host::Cost {
     let id = host.send(on_route(route));
     if matches!(host.standing(id), Standing::Called(_)) {
         host.answer(id, Answer::new(200).header("content-type", "application/json").body("{}"));

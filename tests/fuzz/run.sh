@@ -24,6 +24,25 @@ build() {
     bin=$work/build/$(rustc -vV | sed -n 's/^host: //p')/release
 }
 
+# Puts the committed inputs of a target into a folder.
+unpack() {
+    rm -rf "$2"
+    mkdir -p "$2"
+    number=0
+    while read -r input; do
+        number=$((number + 1))
+        printf %s "$input" | base64 -d >"$2/$number"
+    done <"tests/fuzz/corpus/$1.base64"
+}
+
+# Commits the inputs in a folder: a line for each.
+pack() {
+    for input in "$2"/*; do
+        base64 <"$input" | tr -d '\n'
+        echo
+    done >"tests/fuzz/corpus/$1.base64"
+}
+
 # The last value behind a word in a log of libFuzzer.
 last() {
     grep -a "$1" "$work/$2.log" | tail -n 1 | sed "s/.*$1 *//; s/[ \/].*//"
@@ -34,10 +53,11 @@ fuzz() {
     mkdir -p "$work/artifacts"
     for target in $targets; do
         mkdir -p "$work/corpus/$target"
+        unpack "$target" "$work/committed/$target"
         # New inputs go into the first folder. The committed ones are only read. An input takes milliseconds: two
         # minutes are the time of one that never ends, on a busy machine too.
         "$bin/$target" -max_total_time="$1" -print_final_stats=1 -timeout=120 -artifact_prefix="$work/artifacts/$target-" \
-            "$work/corpus/$target" "tests/fuzz/corpus/$target" >"$work/$target.log" 2>&1 &
+            "$work/corpus/$target" "$work/committed/$target" >"$work/$target.log" 2>&1 &
         pid=$!
         trap 'kill $pid; exit 130' INT TERM
         elapsed=0
@@ -69,17 +89,22 @@ fuzz() {
 
 minimise() {
     rm -rf "$work/seeds" "$work/minimised"
+    mkdir -p "$work/artifacts"
     CARGO_TARGET_DIR=$work/seeds-build cargo run --locked --quiet -p properties --bin seeds -- "$work/seeds"
     for target in $targets; do
-        mkdir -p "$work/minimised/$target" "$work/corpus/$target" "tests/fuzz/corpus/$target"
-        "$bin/$target" -set_cover_merge=1 -use_counters=0 -max_len=2048 "$work/minimised/$target" \
-            "$work/seeds/$target" "tests/fuzz/corpus/$target" "$work/corpus/$target" >"$work/$target.log" 2>&1 ||
-            { tail -n 40 "$work/$target.log" >&2; exit 1; }
+        mkdir -p "$work/minimised/$target" "$work/corpus/$target"
+        unpack "$target" "$work/committed/$target"
+        # It goes on where something does not hold.
+        if ! "$bin/$target" -set_cover_merge=1 -use_counters=0 -max_len=2048 -artifact_prefix="$work/artifacts/$target-" \
+            "$work/minimised/$target" "$work/seeds/$target" "$work/committed/$target" "$work/corpus/$target" \
+            >"$work/$target.log" 2>&1 || grep -aq 'panicked at' "$work/$target.log"; then
+            printf '%s\n' "error: $target: something does not hold, the whole output is $work/$target.log" >&2
+            exit 1
+        fi
         # They were written in the order of how much each adds.
         (cd "$work/minimised/$target" && ls -tr | tail -n +$((most + 1)) | xargs rm -f)
-        rm -rf "tests/fuzz/corpus/$target"
-        mv "$work/minimised/$target" "tests/fuzz/corpus/$target"
-        echo "$target: $(ls "tests/fuzz/corpus/$target" | wc -l) inputs"
+        pack "$target" "$work/minimised/$target"
+        echo "$target: $(wc -l <"tests/fuzz/corpus/$target.base64") inputs"
     done
 }
 

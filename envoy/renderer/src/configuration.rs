@@ -105,7 +105,7 @@ impl Configuration {
 }
 
 /// The environment variable that an accepted token names.
-fn variable(token: &str) -> Option<&str> {
+pub fn variable(token: &str) -> Option<&str> {
     const ENVIRONMENT: &str = "$ENV://";
     let (start, name) = token.split_at_checked(ENVIRONMENT.len())?;
     start.eq_ignore_ascii_case(ENVIRONMENT).then_some(name)

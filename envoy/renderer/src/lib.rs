@@ -21,6 +21,7 @@ mod neighbours;
 mod render;
 mod route;
 mod selection;
+mod summary;
 mod table;
 mod yaml;
 

@@ -42,6 +42,7 @@ pub fn limit(configuration: &Configuration) -> (u64, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::tests::read;
 
     #[test]
     fn the_listener_holds_a_little_more_than_the_filter_takes() {
@@ -57,11 +58,7 @@ mod tests {
             (r#", "routes": {}"#, 1_114_112, false),
         ];
         for (attributes, expected, warns) in cases {
-            let json = format!(
-                r#"{{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a"{attributes}}}"#
-            );
-            let configuration = Configuration::read(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-            let (limit, warning) = limit(&configuration);
+            let (limit, warning) = limit(&read(&format!(r#""service_token": "a:b"{attributes}"#)));
             assert_eq!((limit, warning.is_some()), (expected, warns), "{attributes}: {warning:?}");
         }
     }

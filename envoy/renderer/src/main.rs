@@ -31,6 +31,12 @@ struct Arguments {
     #[arg(long)]
     fragment: bool,
 
+    /// Print what is served instead, as JSON: routes, actions, clusters and environment variables
+    ///
+    /// Keys that stand in a configuration of the filter stand in it, too.
+    #[arg(long, conflicts_with = "fragment")]
+    summary: bool,
+
     /// The certificates to trust where `api_host` is https [default: those of the system]
     #[arg(long, value_name = "FILE")]
     ca: Option<String>,
@@ -107,8 +113,21 @@ fn main() -> ExitCode {
 
 /// Prints, or gives the lines of an error.
 fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments { configs, fragment, ca, listen, admin, wasm, http2, route_prefix, without, router, keys, env } =
-        arguments;
+    let Arguments {
+        configs,
+        fragment,
+        summary,
+        ca,
+        listen,
+        admin,
+        wasm,
+        http2,
+        route_prefix,
+        without,
+        router,
+        keys,
+        env,
+    } = arguments;
     let read = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let texts = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let inputs: Vec<_> = configs.iter().zip(&texts).map(|(name, text)| Input { name, text }).collect();
@@ -137,7 +156,8 @@ fn run(arguments: Arguments) -> Result<(), String> {
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
     }
-    match io::stdout().lock().write_all(rendered.yaml.as_bytes()) {
+    let printed = if summary { format!("{:#}\n", rendered.summary) } else { rendered.yaml };
+    match io::stdout().lock().write_all(printed.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("the output cannot be written: {error}"))
         }

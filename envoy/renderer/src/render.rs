@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::config::mistake::ConfigError;
 use openwhisk_filter::config::settings::Mode;
+use serde_json::Value;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
 use crate::bootstrap::{self, Parts};
@@ -16,6 +17,7 @@ use crate::json::pretty;
 use crate::limit::limit;
 use crate::neighbours::unlimited;
 use crate::route::{Paths, Prefix, VirtualHost, hidden, routes};
+use crate::summary::summary;
 use crate::yaml;
 
 /// Whom to trust where nothing else is said: the file of Debian, Ubuntu, Alpine and Envoy's images.
@@ -91,6 +93,8 @@ impl Default for Options {
 pub struct Rendered {
     /// Its text.
     pub yaml: String,
+    /// What it serves, for programs: `routes`, `actions`, `clusters` and `environment`.
+    pub summary: Value,
     /// What its operator should know: a sentence each.
     pub warnings: Vec<String>,
     /// What of a text of `APISIX` is left out or stands for something else: a sentence each.
@@ -242,6 +246,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
             .then(|| format!("`--env` has no effect for `{}`: the configuration does not read it", unused.join("` and `"))),
     ];
 
+    let summary = summary(&source.configuration, &source.clusters, &source.virtual_hosts);
     let parts = Parts {
         environment: source.configuration.environment.iter().cloned().collect(),
         configuration: pretty(&source.json),
@@ -262,7 +267,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
     let yaml = format!("{}{yaml}", bootstrap::header(&parts));
     let environment = parts.environment;
     let (notes, keys) = source.apisix.unwrap_or_default();
-    Ok(Rendered { yaml, warnings: warnings.into_iter().flatten().collect(), notes, keys, environment })
+    Ok(Rendered { yaml, summary, warnings: warnings.into_iter().flatten().collect(), notes, keys, environment })
 }
 
 impl fmt::Display for Error {

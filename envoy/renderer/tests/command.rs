@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use serde_json::{Value, json};
+
 const GOOD: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://OPENWHISK_NOT_SET", "namespace": "n", "action": "a",
         "max_concurrency": 1000}"#;
 
@@ -147,4 +149,65 @@ fn keys_go_to_a_file_of_their_owner_and_nowhere_else() {
     assert!(!again.status.success() && again.stdout.is_empty(), "{}", text(&again.stderr));
     assert!(text(&again.stderr).ends_with("File exists (os error 17)\n"), "{}", text(&again.stderr));
     fs::remove_file(&path).expect("removed");
+}
+
+#[test]
+fn a_summary_tells_programs_what_is_served() {
+    let routes = r#"{"api_host": "http://ow", "service_token": "$env://OPENWHISK_NOT_SET", "namespace": "n", "action": "a",
+        "max_concurrency": 1000, "package": "p", "routes": {"ü": {"package": null}, "y": {"action": "b",
+        "api_host": "https://far:1/x", "service_token": "alice:wonderland"}}}"#;
+    let apisix = r#"{"routes": [
+        {"id": 1, "uri": "/x/*", "host": "*.example", "methods": ["PUT", "GET"], "plugins": {"openwhisk":
+            {"api_host": "http://ow", "service_token": "alice:wonderland", "namespace": "n", "action": "a"}}},
+        {"id": 2, "uri": "/o/:id/x", "host": "*.example", "plugins": {"openwhisk":
+            {"api_host": "http://ow", "service_token": "$ENV://OPENWHISK_B", "namespace": "n", "action": "b"}}},
+        {"id": 3, "uri": "/left", "host": "*.example", "upstream_id": 1}]}"#;
+    let near = json!([{ "name": "ow:80", "address": "http://ow:80" }]);
+    for (input, expected) in [
+        (
+            GOOD,
+            json!({
+                "routes": [{ "name": "a", "domains": ["*"], "path": "/", "methods": [] }],
+                "actions": [{ "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
+                    "variable": "OPENWHISK_NOT_SET", "key": null }],
+                "clusters": near, "environment": ["OPENWHISK_NOT_SET"],
+            }),
+        ),
+        (
+            routes,
+            json!({
+                "routes": [{ "name": "ü", "domains": ["*"], "path": "/%C3%BC", "methods": [] },
+                    { "name": "y", "domains": ["*"], "path": "/y", "methods": [] }],
+                "actions": [
+                    { "api_host": "https://far:1/x", "namespace": "n", "package": "p", "action": "b", "variable": null,
+                      "key": "alice:wonderland" },
+                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
+                      "variable": "OPENWHISK_NOT_SET", "key": null },
+                ],
+                "clusters": [{ "name": "far:1", "address": "https://far:1" }, near[0]],
+                "environment": ["OPENWHISK_NOT_SET"],
+            }),
+        ),
+        (
+            apisix,
+            json!({
+                "routes": [
+                    { "name": "2", "domains": ["*.example", "*.example."], "path": null, "methods": [] },
+                    { "name": "1", "domains": ["*.example", "*.example."], "path": "/x/", "methods": ["PUT", "GET"] },
+                ],
+                "actions": [
+                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
+                      "variable": "OPENWHISK_TOKEN", "key": null },
+                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": "b",
+                      "variable": "OPENWHISK_B", "key": null },
+                ],
+                "clusters": near, "environment": ["OPENWHISK_B", "OPENWHISK_TOKEN"],
+            }),
+        ),
+    ] {
+        let output = run(&["--summary"], input);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(said, expected, "{said:#}");
+    }
 }

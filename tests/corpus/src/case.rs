@@ -4,25 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::body::{Body, Text};
+use crate::body::Text;
 use crate::error::Wrong;
-use crate::file;
 use crate::parameters::Parameters;
+use crate::{file, usual};
 
 /// The key of the standalone `OpenWhisk`'s guest: the token of every case that sets none.
 pub const GUEST: &str =
     "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP";
-
-/// The `user-agent` of a call: the filter's name and some version.
-pub(crate) const ANY_VERSION: &str = "openwhisk-filter/*";
-
-/// The headers of a call that tell Envoy when to try again, and how often. Envoy keeps them to itself.
-pub(crate) const RETRY_HEADERS: [&str; 2] = ["x-envoy-retry-on", "x-envoy-max-retries"];
 
 /// One exchange, and what it must look like.
 #[derive(Clone, Debug)]
@@ -213,16 +205,16 @@ fn read(folder: &Path) -> Result<Case, Wrong> {
     parse(name, &text, action).map_err(|reason| Wrong::new(&path, reason))
 }
 
-fn parse(name: String, text: &str, action: Option<String>) -> Result<Case, String> {
+pub(crate) fn parse(name: String, text: &str, action: Option<String>) -> Result<Case, String> {
     let file: file::File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     if let Some((driver, _)) = file.except.iter().find(|(_, reason)| reason.trim().is_empty()) {
         return Err(format!("`except` gives no reason for {driver:?}"));
     }
-    let config = config(&name, file.config);
-    let request = request(&name, file.request)?;
+    let config = usual::config(&name, file.config);
+    let request = usual::request(&name, file.request)?;
     let call = match file.call {
         file::Call::None(file::Nothing::None) => None,
-        file::Call::Some(call) => Some(expected_call(call, &config, &request)?),
+        file::Call::Some(call) => Some(usual::call(call, &config, &request)?),
     };
     let answer = file.answer.map(answer).transpose()?;
     if call.is_none() && answer.is_some() {
@@ -246,100 +238,6 @@ fn parse(name: String, text: &str, action: Option<String>) -> Result<Case, Strin
         action,
         openwhisk,
         except: file.except,
-    })
-}
-
-/// The base configuration with a case's attributes on top.
-fn config(name: &str, attributes: Map<String, Value>) -> Map<String, Value> {
-    let mut config = Map::new();
-    config.insert("api_host".to_owned(), json!("http://openwhisk.example"));
-    config.insert("service_token".to_owned(), json!(GUEST));
-    config.insert("namespace".to_owned(), json!("guest"));
-    config.insert("action".to_owned(), json!(name));
-    for (attribute, value) in attributes {
-        if value.is_null() && attribute != "upstream" {
-            config.remove(&attribute);
-        } else {
-            config.insert(attribute, value);
-        }
-    }
-    config
-}
-
-fn request(name: &str, file: file::Request) -> Result<Request, String> {
-    let mut headers = Vec::new();
-    for (name, values) in file.headers {
-        for value in values.into_vec() {
-            headers.push((name.to_ascii_lowercase(), value.into_bytes()?));
-        }
-    }
-    if !headers.iter().any(|(name, _)| name == "x-request-id") {
-        headers.push(("x-request-id".to_owned(), format!("golden-{name}").into_bytes()));
-    }
-    Ok(Request {
-        method: file.method.unwrap_or_else(|| "GET".to_owned()),
-        path: file.path.map_or_else(|| Ok("/hello".to_owned()), Body::into_string)?,
-        headers,
-        body: file.body.into_bytes()?,
-    })
-}
-
-/// The usual call, with what a case says about it on top.
-fn expected_call(file: file::SomeCall, config: &Map<String, Value>, request: &Request) -> Result<ExpectedCall, String> {
-    let attribute = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
-    let asks_for_metadata = attribute("mode") == "metadata" || config.get("result") == Some(&Value::Bool(false));
-    let mut headers: BTreeMap<String, Vec<String>> = [
-        ("accept", "application/json".to_owned()),
-        ("authorization", format!("Basic {}", STANDARD.encode(attribute("service_token")))),
-        ("content-type", "application/json".to_owned()),
-        ("host", attribute("api_host").split('/').nth(2).unwrap_or_default().to_owned()),
-        ("user-agent", ANY_VERSION.to_owned()),
-        ("x-request-id", request.id().to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), vec![value]))
-    .collect();
-    if let Some(retries) = config.get("retries").and_then(Value::as_u64).filter(|retries| *retries > 0) {
-        let [on, most] = RETRY_HEADERS;
-        headers.insert(on.to_owned(), vec!["connect-failure,refused-stream,reset-before-request".to_owned()]);
-        headers.insert(most.to_owned(), vec![retries.to_string()]);
-    }
-    for (name, values) in file.headers {
-        let name = name.to_ascii_lowercase();
-        match values {
-            Some(values) => _ = headers.insert(name, values.into_vec()),
-            None => _ = headers.remove(&name),
-        }
-    }
-    let timeout = config.get("timeout").map_or_else(|| "60000".to_owned(), Value::to_string);
-    let usual_path = || {
-        let action = attribute("action");
-        let query = match attribute("mode") {
-            _ if asks_for_metadata => String::new(),
-            "async" => "?blocking=false".to_owned(),
-            "activation" => format!("?blocking=true&result=false&timeout={timeout}"),
-            _ => format!("?blocking=true&result=true&timeout={timeout}"),
-        };
-        format!("/api/v1/namespaces/guest/actions/{action}{query}")
-    };
-    let usual_method = if asks_for_metadata { "GET" } else { "POST" };
-    let body = match file.body {
-        Some(file::CallBody::Bytes(body)) => ExpectedBody::Bytes(body.into_bytes()?),
-        Some(file::CallBody::Parameters(file)) => ExpectedBody::Parameters(Parameters::new(file.parameters, request)?),
-        None if asks_for_metadata => ExpectedBody::Bytes(Vec::new()),
-        None if attribute("parameters") == "http" => {
-            if !request.body.is_empty() {
-                return Err("`call` does not say what becomes of the body of the request".to_owned());
-            }
-            ExpectedBody::Parameters(Parameters::new(file::Parameters::Object(Map::new()), request)?)
-        }
-        None => ExpectedBody::Bytes(request.body.clone()),
-    };
-    Ok(ExpectedCall {
-        method: file.method.unwrap_or_else(|| usual_method.to_owned()),
-        path: file.path.unwrap_or_else(usual_path),
-        headers,
-        body,
     })
 }
 

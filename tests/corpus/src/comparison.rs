@@ -6,10 +6,16 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::body::Text;
-use crate::case::{ANY_VERSION, Case, Driver, ExpectedBody, ExpectedReply, RETRY_HEADERS};
+use crate::case::{Case, Driver, ExpectedBody, ExpectedReply};
 
 /// Headers as they came: names in any case, values as bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// The `user-agent` of a call: the filter's name and some version.
+pub const ANY_VERSION: &str = "openwhisk-filter/*";
+
+/// The headers of a call that tell Envoy when to try again, and how often. Envoy keeps them to itself.
+pub const RETRY_HEADERS: [&str; 2] = ["x-envoy-retry-on", "x-envoy-max-retries"];
 
 /// The header with the id of the activation.
 const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
@@ -228,39 +234,27 @@ fn compare_bytes(lines: &mut Vec<String>, of: &str, expected: &[u8], got: &[u8])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{ExpectedCall, GUEST, Request};
+    use crate::case::{Request, parse};
     use crate::parameters::Parameters;
 
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
     fn case() -> Case {
-        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), vec![value.to_owned()])]);
-        let config = json!({ "service_token": GUEST });
-        Case {
-            name: "some-fact".to_owned(),
-            about: "Some fact.".to_owned(),
-            config: config.as_object().cloned().unwrap_or_default(),
-            request: Request {
-                method: "GET".to_owned(),
-                path: "/hello".to_owned(),
-                headers: vec![("x-request-id".to_owned(), b"7".to_vec())],
-                body: Vec::new(),
-            },
-            call: Some(ExpectedCall {
-                method: "POST".to_owned(),
-                path: "/a".to_owned(),
-                headers: one("user-agent", "openwhisk-filter/*"),
-                body: ExpectedBody::Bytes(b"{}".to_vec()),
-            }),
-            answer: None,
-            reply: ExpectedReply {
-                status: 502,
-                headers: one("x-openwhisk-activation-id", "0"),
-                body: Text::Error("why".to_owned()),
-            },
-            reply_on_apisix: None,
-            action: None,
-            openwhisk: false,
-            except: BTreeMap::new(),
-        }
+        let text = "about: Some fact.\nrequest: {headers: {x-request-id: '7'}}\ncall: {path: /a, body: '{}'}\nanswer: \
+                    {status: 200}\nreply: {status: 502, headers: {x-openwhisk-activation-id: '0'}, body: {error: why}}";
+        let mut case = parse("some-fact".to_owned(), text, None).expect("a case");
+        case.call.as_mut().expect("a call").headers.retain(|name, _| name == "user-agent");
+        case
+    }
+
+    /// The call of that case with these headers.
+    fn call(all: &[(&str, &str)]) -> Call {
+        Call { method: "POST".to_owned(), path: "/a".to_owned(), headers: headers(all), body: b"{}".to_vec() }
+    }
+
+    /// Its reply about this activation.
+    fn reply(id: &str, body: &str) -> Reply {
+        Reply { status: 502, headers: headers(&[(ACTIVATION_ID, id)]), body: body.as_bytes().to_vec() }
     }
 
     fn headers(all: &[(&str, &str)]) -> Headers {
@@ -269,46 +263,25 @@ mod tests {
 
     #[test]
     fn what_the_host_adds_is_no_difference() {
-        let call = Call {
-            method: "POST".to_owned(),
-            path: "/a".to_owned(),
-            headers: headers(&[
-                ("User-Agent", "openwhisk-filter/1.2.3"),
-                ("content-length", "2"),
-                ("x-envoy-internal", "true"),
-            ]),
-            body: b"{}".to_vec(),
-        };
+        let by_envoy = [("content-length", "2"), ("x-envoy-internal", "true")];
+        let call = call(&[&[("User-Agent", "openwhisk-filter/1.2.3")], &by_envoy[..]].concat());
         assert_eq!(case().compare_calls(std::slice::from_ref(&call), Driver::Envoy), Ok(()));
         assert!(case().compare_calls(&[call], Driver::Native).is_err());
-        let reply = Reply {
-            status: 502,
-            headers: headers(&[
-                ("x-openwhisk-activation-id", "0123456789abcdef0123456789abcdef"),
-                ("server", "envoy"),
-                ("date", "now"),
-            ]),
-            body: br#"{"code": "7", "error": "why", "activationId": "0123456789abcdef0123456789abcdef"}"#.to_vec(),
-        };
+        let mut reply = reply(ID, &format!(r#"{{"code": "7", "error": "why", "activationId": "{ID}"}}"#));
+        reply.headers.extend(headers(&[("server", "envoy"), ("date", "now")]));
         assert_eq!(case().compare_reply(&reply, Driver::OpenWhisk), Ok(()));
         assert!(case().compare_reply(&reply, Driver::Envoy).is_err());
     }
 
     #[test]
     fn an_error_about_an_activation_tells_its_id_twice() {
-        let reply = |id: &str, body: &str| Reply {
-            status: 502,
-            headers: headers(&[("x-openwhisk-activation-id", id)]),
-            body: body.as_bytes().to_vec(),
-        };
-        let id = "0123456789abcdef0123456789abcdef";
         let told = r#"{"error":"why","code":"7","activationId":"0"}"#;
         let cases = [
             (Driver::Native, "0", told, true),
             (Driver::Native, "0", r#"{"error":"why","code":"7"}"#, false),
             (Driver::Native, "0", r#"{"error":"why","code":"7","activationId":"1"}"#, false),
-            (Driver::OpenWhisk, id, &format!(r#"{{"error":"why","code":"7","activationId":"{id}"}}"#), true),
-            (Driver::OpenWhisk, id, r#"{"error":"why","code":"7","activationId":"0"}"#, false),
+            (Driver::OpenWhisk, ID, &format!(r#"{{"error":"why","code":"7","activationId":"{ID}"}}"#), true),
+            (Driver::OpenWhisk, ID, r#"{"error":"why","code":"7","activationId":"0"}"#, false),
             (Driver::OpenWhisk, "1", r#"{"error":"why","code":"7","activationId":"1"}"#, false),
         ];
         for (driver, id, body, fits) in cases {
@@ -327,14 +300,13 @@ mod tests {
     fn an_id_in_a_body_is_that_of_the_header() {
         let mut case = case();
         case.reply.body = Text::Bytes(b"{\"activationId\":\"0\"}".to_vec());
-        let id = "0123456789abcdef0123456789abcdef";
+        let same = format!("{{\"activationId\":\"{ID}\"}}");
         for (driver, body, fits) in [
-            (Driver::OpenWhisk, format!("{{\"activationId\":\"{id}\"}}"), true),
-            (Driver::OpenWhisk, "{\"activationId\":\"0\"}".to_owned(), false),
-            (Driver::Envoy, format!("{{\"activationId\":\"{id}\"}}"), false),
+            (Driver::OpenWhisk, same.as_str(), true),
+            (Driver::OpenWhisk, "{\"activationId\":\"0\"}", false),
+            (Driver::Envoy, &same, false),
         ] {
-            let headers = headers(&[("x-openwhisk-activation-id", id)]);
-            let compared = case.compare_reply(&Reply { status: 502, headers, body: body.clone().into() }, driver);
+            let compared = case.compare_reply(&reply(ID, body), driver);
             assert_eq!(compared.is_ok(), fits, "{driver:?} {body}: {compared:?}");
         }
     }
@@ -342,17 +314,11 @@ mod tests {
     #[test]
     fn headers_about_retries_are_seen_before_envoy_takes_them() {
         let mut case = case();
-        let call = case.call.as_mut().expect("a call");
-        call.headers.insert(RETRY_HEADERS[1].to_owned(), vec!["2".to_owned()]);
+        let expected = case.call.as_mut().expect("a call");
+        expected.headers.insert(RETRY_HEADERS[1].to_owned(), vec!["2".to_owned()]);
         let bare = [("user-agent", "openwhisk-filter/1")];
         let with = [bare[0], (RETRY_HEADERS[1], "2")];
         for driver in [Driver::Native, Driver::AbiEnvoy, Driver::AbiApisix, Driver::Envoy] {
-            let call = |all| Call {
-                method: "POST".to_owned(),
-                path: "/a".to_owned(),
-                headers: headers(all),
-                body: b"{}".to_vec(),
-            };
             let seen = matches!(driver, Driver::Native | Driver::AbiEnvoy);
             assert_eq!(case.compare_calls(&[call(&with)], driver).is_ok(), seen, "{driver:?}");
             assert_eq!(case.compare_calls(&[call(&bare)], driver).is_ok(), !seen, "{driver:?}");
@@ -362,16 +328,11 @@ mod tests {
     #[test]
     fn headers_that_envoy_gives_to_a_request_count_where_they_are_listed() {
         let request = Request { method: "GET".to_owned(), path: "/".to_owned(), headers: Vec::new(), body: Vec::new() };
-        let call = |proto: &str| {
-            Call {
-            method: "POST".to_owned(),
-            path: "/a".to_owned(),
-            headers: headers(&[("user-agent", "openwhisk-filter/1")]),
-            body: format!(
+        let asked = |proto: &str| {
+            let body = format!(
                 r#"{{"__ow_method":"get","__ow_path":"/","__ow_query":"","__ow_headers":{{"host":"gateway.example","x-request-id":""{proto}}}}}"#
-            )
-            .into(),
-        }
+            );
+            Call { body: body.into(), ..call(&[("user-agent", "openwhisk-filter/1")]) }
         };
         let http = r#","x-envoy-external-address":"127.0.0.1","x-forwarded-for":"10.0.0.1","x-forwarded-proto":"http""#;
         for (listed, driver, proto, fits) in [
@@ -387,7 +348,7 @@ mod tests {
             let given = Parameters::new(crate::file::Parameters::Object(given), &request).expect("parameters");
             let mut case = case();
             case.call.as_mut().expect("a call").body = ExpectedBody::Parameters(given);
-            let compared = case.compare_calls(&[call(proto)], driver);
+            let compared = case.compare_calls(&[asked(proto)], driver);
             assert_eq!(compared.is_ok(), fits, "{driver:?} {listed} {proto}: {compared:?}");
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::body::Body;
 use crate::case::Request;
+use crate::entries::Entries;
 use crate::file;
 
 /// The parameter with the headers of the client's request.
@@ -62,19 +63,24 @@ impl Parameters {
 
     /// A line for each difference. Headers that were `added` to the client's request count only where they are listed.
     pub(crate) fn differences(&self, got: &[u8], added: &[&str]) -> Vec<String> {
-        let received = match Received::read(got) {
-            Ok(received) => received,
+        let entries = serde_json::from_slice::<&RawValue>(got).and_then(|json| serde_json::from_str(json.get()));
+        let Entries(entries) = match entries {
+            Ok(entries) => entries,
             Err(error) => return vec![format!("body of the call: expected parameters, got no JSON object: {error}")],
         };
+        let mut received: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for (name, value) in entries {
+            received.entry(name).or_default().push(value.get().to_owned());
+        }
         let nothing = Vec::new();
         let mut lines = Vec::new();
         for (name, expected) in &self.0 {
-            let got = received.0.get(name).unwrap_or(&nothing);
+            let got = received.get(name).unwrap_or(&nothing);
             if !expected.is(&without(added, name, expected, got)) {
                 lines.push(format!("parameter {name:?} of the call: expected {expected}, got {}", shown(got)));
             }
         }
-        for (name, got) in received.0.iter().filter(|(name, _)| !self.0.contains_key(*name)) {
+        for (name, got) in received.iter().filter(|(name, _)| !self.0.contains_key(*name)) {
             lines.push(format!("parameter {name:?} of the call: expected none, got {}", shown(got)));
         }
         lines
@@ -144,42 +150,6 @@ fn shown(texts: &[String]) -> String {
         None => text.clone(),
     };
     if texts.is_empty() { "none".to_owned() } else { texts.iter().map(shorten).collect::<Vec<_>>().join(" and ") }
-}
-
-/// The texts of an object's values by their names, in their order where a name is repeated.
-struct Received(BTreeMap<String, Vec<String>>);
-
-impl Received {
-    fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice::<&RawValue>(json).and_then(|json| serde_json::from_str(json.get()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Received {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Received;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Received, A::Error> {
-                let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    // A name with half of a character has no text but the one it is written in.
-                    let name =
-                        serde_json::from_str(name.get()).unwrap_or_else(|_| name.get().trim_matches('"').to_owned());
-                    all.entry(name).or_default().push(value.get().to_owned());
-                }
-                Ok(Received(all))
-            }
-        }
-
-        deserializer.deserialize_map(Visitor)
-    }
 }
 
 #[cfg(test)]

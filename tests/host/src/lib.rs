@@ -10,7 +10,7 @@
 //! ```
 //!
 //! ```no_run
-//! use abi_host::{Answer, Filter, Personality, Request, Setup};
+//! use host::{Answer, Filter, Personality, Request, Setup};
 //!
 //! let mut host = Setup::new(Personality::Envoy).load(&Filter::built());
 //! host.configure(r#"{"api_host": "http://openwhisk", "…": "…"}"#)?;
@@ -18,7 +18,7 @@
 //! assert_eq!(host.call(id).body, b"{}");
 //! host.answer(id, Answer::new(200).body("{}"));
 //! assert_eq!(host.reply(id).status, 200);
-//! # Ok::<(), abi_host::Refused>(())
+//! # Ok::<(), host::Refused>(())
 //! ```
 //!
 //! A test asserts what was sent ([`Call`], [`Reply`]), never the order of host calls; [`Cost`] counts those.
@@ -39,7 +39,6 @@ mod crash;
 mod envoy;
 mod exchange;
 mod filter;
-mod golden;
 mod header_filter;
 mod headers;
 mod host;
@@ -68,7 +67,6 @@ pub use cost::Cost;
 pub use crash::{Crash, Rule};
 pub use exchange::Standing;
 pub use filter::Filter;
-pub use golden::{Unlike, run};
 pub use headers::Headers;
 pub use host::{Host, Refused, RequestId};
 pub use log::{Level, Line};

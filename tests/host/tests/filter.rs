@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use abi_host::{
-    Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version,
-};
+use host::{Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version};
 
 const CONFIGURATION: &str = r#"{
     "api_host": "http://openwhisk.example", "service_token": "alice:wonderland", "namespace": "guest",

@@ -24,9 +24,10 @@ pub struct Line(pub Vec<u8>);
 pub struct Rest(pub Vec<u8>);
 
 /// The attribute `mode`.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Arbitrary, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// `"result"`.
+    #[default]
     Result,
     /// `"activation"`.
     Activation,

@@ -29,11 +29,13 @@ pub mod payload;
 pub mod render;
 pub mod reply;
 pub mod seeds;
+pub mod traffic;
 
 pub use configuration::configuration;
-pub use exchange::{Traffic, exchange};
+pub use exchange::exchange;
 pub use payload::{Asked, payload};
 pub use reply::{Answered, reply};
+pub use traffic::Traffic;
 
 /// Nothing, or the sentence that tells what is wrong.
 pub type Held = Result<(), String>;

@@ -16,20 +16,17 @@ use crate::encode::encode_fields;
 use crate::input::{Header, Line, Mode, Rest, settings, told};
 use crate::json::{Entries, is_json};
 use crate::memory;
-use crate::naive::{self, Refused};
+use crate::naive::{self, CREDENTIALS, Refused};
 use crate::reply;
 
-/// The headers with credentials, in the order of [`Asked::forwarded`].
-const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
-
 /// A request, and the configuration as far as it matters.
-#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+#[derive(Arbitrary, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The attribute `mode`.
     pub mode: Mode,
     /// Whether the attribute `parameters` is `"http"`.
     pub http: bool,
-    /// Which credentials the attribute `forward_headers` names.
+    /// Which of [`CREDENTIALS`] the attribute `forward_headers` names.
     pub forwarded: [bool; 3],
     /// The attribute `path_prefix`, if it may have that value.
     pub path_prefix: Line,
@@ -137,11 +134,11 @@ fn check(
 fn structure(parameters: &str, request: &Request, body: &[u8], forwarded: &[&str]) -> Held {
     ensure!(is_json(parameters.as_bytes()), "no JSON");
     let entries = Entries::read(parameters).ok_or("no JSON object")?;
-    for name in ["__ow_method", "__ow_headers", "__ow_path", "__ow_query"] {
-        ensure!(entries.of(name).len() == 1, "{name} is there {} times", entries.of(name).len());
+    let known = ["__ow_body", "__ow_method", "__ow_headers", "__ow_path", "__ow_query"];
+    for name in known {
+        let count = entries.of(name).len();
+        ensure!(count == 1 || name == "__ow_body" && count == 0, "{name} is there {count} times");
     }
-    ensure!(entries.of("__ow_body").len() <= 1, "__ow_body is there {} times", entries.of("__ow_body").len());
-    let known = ["__ow_method", "__ow_headers", "__ow_path", "__ow_query", "__ow_body"];
     let strange = entries.0.iter().find(|(name, _)| name.starts_with("__ow_") && !known.contains(&name.as_str()));
     ensure!(strange.is_none(), "the client sets a parameter of the filter: {strange:?}");
 

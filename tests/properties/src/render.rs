@@ -86,6 +86,9 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
     }
     all.insert("timeout".to_owned(), u64::try_from(settings.timeout().as_millis()).ok()?.into());
     all.insert("retries".to_owned(), settings.retries().into());
+    if let Some(most) = settings.max_concurrency() {
+        all.insert("max_concurrency".to_owned(), most.into());
+    }
     all.insert("max_req_body_size".to_owned(), settings.max_req_body_size().into());
     Some(all)
 }

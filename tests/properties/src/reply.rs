@@ -17,21 +17,7 @@ use crate::encode::encode_fields;
 use crate::input::{Line, Mode, Rest, SECRET, UPSTREAM, proxy, settings};
 use crate::json::{Entries, is_json};
 use crate::memory;
-use crate::naive::{self, Shape};
-
-/// Headers that belong to the gateway, in a reply.
-const FORBIDDEN: &[&str] = &[
-    "connection",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-    "date",
-    "server",
-];
+use crate::naive::{self, ID, Shape, WITHOUT_BODY};
 
 /// The most lines: those of the action, its content type and the id of the activation.
 const MOST_LINES: usize = 96;
@@ -51,11 +37,8 @@ const CLOSING: &[u16] = &[408, 444, 499];
 /// The redirects that nginx answers with a page of its own where they have no body.
 const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 
-/// The header with the id of the activation.
-const ID: &str = "x-openwhisk-activation-id";
-
 /// The head of an answer to a call.
-#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+#[derive(Arbitrary, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// Its status; of larger numbers the last three digits.
     pub status: u16,
@@ -68,7 +51,7 @@ pub struct Head {
 }
 
 /// An answer to a call, and the call as far as it matters.
-#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+#[derive(Arbitrary, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
     /// Where the filter runs.
     pub is_apisix: bool,
@@ -243,14 +226,12 @@ pub fn check(reply: &Reply, proxy: Proxy) -> Held {
     let mut bytes = 0_usize;
     for (name, value) in &reply.headers {
         let name = name.as_str();
-        let is_token =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-        ensure!(is_token && !name.bytes().any(|b| b.is_ascii_uppercase()), "a header has the name {name:?}");
-        ensure!(!FORBIDDEN.contains(&name), "the reply has the header {name}");
+        let is_lower = !name.bytes().any(|b| b.is_ascii_uppercase());
+        ensure!(naive::is_token(name) && is_lower, "a header has the name {name:?}");
+        ensure!(!naive::is_of_the_gateway(name), "the reply has the header {name}");
         let value = std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?;
         let is_clean = value.chars().all(|c| c == '\t' || c >= ' ' && c != '\u{7f}');
         ensure!(is_clean, "the header {name} is {value:?}");
-        ensure!(!name.starts_with("x-envoy-"), "the reply speaks to an Envoy: {name}");
         bytes = bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(4);
     }
     ensure!(reply.headers.len() <= MOST_LINES && bytes <= MOST_BYTES, "{} lines, {bytes} bytes", reply.headers.len());
@@ -258,7 +239,7 @@ pub fn check(reply: &Reply, proxy: Proxy) -> Held {
     ensure!(count(ID) <= 1, "the id of the activation comes twice");
     let has_body = !reply.body.is_empty();
     ensure!(count("content-type") == usize::from(has_body), "{} types for the body", count("content-type"));
-    ensure!(!has_body || ![204, 205, 304].contains(&status), "a body with the status {status}");
+    ensure!(!has_body || !WITHOUT_BODY.contains(&status), "a body with the status {status}");
     if proxy == Proxy::Apisix {
         ensure!(!CLOSING.contains(&status), "nginx closes the connection at the status {status}");
         ensure!(has_body || !has_page(status), "nginx sends a page of its own with the status {status}");

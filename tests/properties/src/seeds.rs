@@ -1,23 +1,37 @@
 //! Inputs that are worth to begin with: those of the golden cases and configurations.
 
-use corpus::{Answer, Case, Fault};
+use std::path::Path;
+
+use corpus::{Answer, Case, Fault, Wrong};
 use serde_json::Value;
 
 use crate::encode::Encode as _;
-use crate::exchange::{Event, Read, Scope, Traffic};
 use crate::input::{Header, Line, Mode, Rest};
+use crate::naive::{CREDENTIALS, ID};
 use crate::payload::Asked;
 use crate::reply::{Answered, Head};
+use crate::traffic::{Event, Read, Scope, Traffic};
 
 /// The largest seed, in bytes: a fuzzer gets nowhere with long ones.
-pub const LARGEST: usize = 4096;
+const LARGEST: usize = 4096;
 
 /// The name of a fuzz target, and an input for it.
 pub type Seed = (&'static str, Vec<u8>);
 
+/// All seeds that are not too large, for the golden cases and configurations in this folder.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn all(tests: &Path) -> Result<Vec<Seed>, Wrong> {
+    let cases = corpus::cases(&tests.join("golden"))?;
+    let configurations = corpus::configurations(&tests.join("configurations.yaml"))?;
+    let configurations = configurations.into_iter().map(|configuration| ("configuration", configuration.bytes));
+    let all = cases.iter().flat_map(of_case).chain(configurations).chain(others());
+    Ok(all.filter(|(_, bytes)| bytes.len() <= LARGEST).collect())
+}
+
 /// The inputs of a golden case.
-#[must_use]
-pub fn of_case(case: &Case) -> Vec<Seed> {
+fn of_case(case: &Case) -> Vec<Seed> {
     let mut seeds = vec![("configuration", case.config_json("openwhisk").into_bytes())];
     if text(case, "parameters") == "http" {
         seeds.push(("payload", asked(case).encoded()));
@@ -28,7 +42,6 @@ pub fn of_case(case: &Case) -> Vec<Seed> {
         );
     }
     seeds.push(("exchange", traffic(case).encoded()));
-    seeds.retain(|(_, bytes)| bytes.len() <= LARGEST);
     seeds
 }
 
@@ -56,7 +69,7 @@ fn headers(case: &Case) -> Vec<Header> {
 
 fn head(status: u16, headers: &[(String, String)]) -> Head {
     let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| line(value));
-    Head { status, id: value("x-openwhisk-activation-id"), content_type: value("content-type"), is_upstreams: true }
+    Head { status, id: value(ID), content_type: value("content-type"), is_upstreams: true }
 }
 
 fn answered(case: &Case, is_apisix: bool, status: u16, headers: &[(String, String)], body: &[u8]) -> Answered {
@@ -76,7 +89,7 @@ fn asked(case: &Case) -> Asked {
     Asked {
         mode: mode(case),
         http: true,
-        forwarded: ["authorization", "proxy-authorization", "cookie"].map(is_forwarded),
+        forwarded: CREDENTIALS.map(is_forwarded),
         path_prefix: line(text(case, "path_prefix")),
         method: line(&case.request.method),
         path: line(&case.request.path),
@@ -127,8 +140,7 @@ fn of_envoy(status: u16) -> Event {
 }
 
 /// Inputs that no golden case has.
-#[must_use]
-pub fn others() -> Vec<Seed> {
+fn others() -> Vec<Seed> {
     let headers = |route: &str| Event::Headers { route: Some(line(route)), headers: Vec::new(), is_all: false };
     let end = || Event::Trailers { read: Read::Whole(line("{}")) };
     let answer = || Event::Answer { head: head(200, &[]), body: line("{}") };
@@ -158,14 +170,8 @@ pub fn others() -> Vec<Seed> {
         (1, answer()),
     ];
     let many_lines = format!(r#"{{"headers":{{"a":[{}1]}}}}"#, "1,".repeat(999));
-    let answered = Answered {
-        is_apisix: false,
-        mode: Mode::Result,
-        accept: false,
-        request_id: line("7"),
-        head: head(200, &[]),
-        body: Rest(many_lines.into_bytes()),
-    };
+    let body = Rest(many_lines.into_bytes());
+    let answered = Answered { request_id: line("7"), head: head(200, &[]), body, ..Answered::default() };
     vec![
         ("exchange", traffic(false, Scope::Routes, 1, three.clone()).encoded()),
         ("exchange", traffic(false, Scope::Every, 1, three.clone()).encoded()),

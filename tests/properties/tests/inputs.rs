@@ -1,20 +1,23 @@
-//! The committed inputs of the fuzz targets, each of which once led somewhere new: all of them hold here, too.
+//! The committed inputs of the fuzz targets, each of which once led somewhere new, and those of the golden cases and
+//! configurations: all of them hold here, too.
 #![allow(clippy::expect_used, reason = "test code stops at the first surprise")]
 
 use std::fs;
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
-/// Checks the inputs of one target.
+/// Checks the inputs of one target, of which each is a line, and its seeds.
 fn check(target: &str, check: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let mut count = 0_usize;
-    for file in fs::read_dir(&folder).expect("the inputs are committed") {
-        check(&fs::read(file.expect("a file").path()).expect("it can be read"));
-        count = count.saturating_add(1);
-    }
-    assert!(count > 50, "{count} inputs in {}", folder.display());
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let file = tests.join(format!("fuzz/corpus/{target}.base64"));
+    let inputs = fs::read_to_string(&file).expect("the inputs are committed");
+    inputs.lines().for_each(|input| check(&BASE64_STANDARD.decode(input).expect("Base64")));
+    assert!(inputs.lines().count() > 50, "there are few inputs in {}", file.display());
+    let seeds = properties::seeds::all(&tests).expect("the golden cases and configurations can be read");
+    seeds.iter().filter(|(of, _)| *of == target).for_each(|(_, seed)| check(seed));
 }
 
 fn read<'a, T: Arbitrary<'a>>(bytes: &'a [u8]) -> T {

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use arbitrary::{Arbitrary, Unstructured};
 use properties::encode::Encode;
-use properties::input::{Line, Mode, Rest};
+use properties::input::{Line, Rest};
 use properties::reply::Head;
 use properties::{Answered, Asked};
 use proptest::strategy::Strategy;
@@ -68,23 +68,13 @@ fn seeds_are_read_as_they_were_written() {
 }
 
 fn answered(body: &str) -> Answered {
-    let head = Head { status: 200, id: None, content_type: None, is_upstreams: true };
-    let body = Rest(body.as_bytes().to_vec());
-    Answered { is_apisix: false, mode: Mode::Result, accept: false, request_id: Line::default(), head, body }
+    let head = Head { status: 200, is_upstreams: true, ..Head::default() };
+    Answered { head, body: Rest(body.as_bytes().to_vec()), ..Answered::default() }
 }
 
 fn asked(body: &str) -> Asked {
     let content_type = (Line(b"content-type".to_vec()), Line(b"application/json".to_vec()));
-    Asked {
-        mode: Mode::Result,
-        http: true,
-        forwarded: [false; 3],
-        path_prefix: Line::default(),
-        method: Line::default(),
-        path: Line::default(),
-        headers: vec![content_type],
-        body: Rest(body.as_bytes().to_vec()),
-    }
+    Asked { http: true, headers: vec![content_type], body: Rest(body.as_bytes().to_vec()), ..Asked::default() }
 }
 
 /// What a fuzzer does not get at, because it is long.

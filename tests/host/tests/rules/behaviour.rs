@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use abi_host::Personality::{Apisix, Envoy};
-use abi_host::{Answer, Failure, Headers, Kind, Level, Personality, Request, Sender, Setup, Standing, Version};
+use host::Personality::{Apisix, Envoy};
+use host::{Answer, Failure, Headers, Kind, Level, Personality, Request, Sender, Setup, Standing, Version};
 
 use crate::module::Argument::{Long, Number, Out};
 use crate::module::{
@@ -16,7 +16,7 @@ fn log(line: &str) -> Do {
     Do::Host("proxy_log", vec![Number(3), text(line)])
 }
 
-fn lines(host: &abi_host::Host) -> Vec<&str> {
+fn lines(host: &host::Host) -> Vec<&str> {
     host.log().iter().map(|line| line.text.as_str()).collect()
 }
 

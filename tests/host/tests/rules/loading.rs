@@ -1,7 +1,7 @@
 //! What a filter is made of, and what no filter survives.
 
-use abi_host::Personality::{Apisix, Envoy};
-use abi_host::{Answer, Filter, Personality, Setup, Standing};
+use host::Personality::{Apisix, Envoy};
+use host::{Answer, Filter, Personality, Setup, Standing};
 
 use crate::module::Argument::{Bytes, Number, Out};
 use crate::module::{CONTINUE, Do, PAUSE, call, filter, reply, text};

@@ -11,8 +11,8 @@ mod sending;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use abi_host::Personality::{Apisix, Envoy};
-use abi_host::{Answer, Failure, Filter, Host, Personality, Request, RequestId, Setup};
+use host::Personality::{Apisix, Envoy};
+use host::{Answer, Failure, Filter, Host, Personality, Request, RequestId, Setup};
 
 use module::{Do, filter};
 

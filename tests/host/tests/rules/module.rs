@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use abi_host::Filter;
+use host::Filter;
 
 /// What a filter does in a callback.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What nginx does before and behind a filter.
 
-use abi_host::Personality::{Apisix, Envoy};
-use abi_host::{Personality, Request, Sender, Standing, Version};
+use host::Personality::{Apisix, Envoy};
+use host::{Personality, Request, Sender, Standing, Version};
 
 use crate::module::{CONTINUE, Do, PAUSE, filter, read_header, reply, want_body};
 use crate::{BODY, HEADERS, Headers, get, host};
@@ -136,7 +136,7 @@ fn nginx_hands_on_no_header_with_a_strange_name() {
 
 #[test]
 fn nginx_closes_the_connection_at_trailers_of_http2() {
-    let trailers = || abi_host::Headers::from_iter([("a", "1")]);
+    let trailers = || host::Headers::from_iter([("a", "1")]);
     let callbacks = [(HEADERS, &[want_body(), CONTINUE][..]), (BODY, &[reply(200, &[], "x"), PAUSE])];
     let post = |version| Request::new("POST", "/").version(version).chunk("x").trailers(trailers());
     let mut host = host(Apisix, &filter(&callbacks));

@@ -1,7 +1,7 @@
 //! What a filter holds, it must have a reason to hold; what it calls, it must see through.
 
-use abi_host::Personality::Envoy;
-use abi_host::{Headers, Request, Setup, Upstreams};
+use host::Personality::Envoy;
+use host::{Headers, Request, Setup, Upstreams};
 
 use crate::module::{CONTINUE, Do, PAUSE, call, call_to, filter, reply, want_body};
 use crate::{ANSWERED, BODY, Callbacks, HEADERS, answered, assert_crash, post, send, sentence};

@@ -1,7 +1,7 @@
 //! What a filter reads must be there, and what it asks for must exist.
 
-use abi_host::Personality::{Apisix, Envoy};
-use abi_host::{Answer, Host, Personality};
+use host::Personality::{Apisix, Envoy};
+use host::{Answer, Host, Personality};
 
 use crate::module::Argument::Number;
 use crate::module::{

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::media_type::{is_form, is_json, is_text};
+use super::{CREDENTIALS, OF_THE_CONNECTION};
 
 /// Why there are no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +66,8 @@ pub fn parameters(
     let mut seen = Map::new();
     for (name, value) in headers {
         let name = if name == ":authority" { "host" } else { name.as_str() };
-        let is_hidden =
-            ["authorization", "proxy-authorization", "cookie"].contains(&name) && !forwarded.contains(&name);
-        let of_the_connection = [
-            "connection",
-            "proxy-connection",
-            "keep-alive",
-            "te",
-            "trailer",
-            "transfer-encoding",
-            "upgrade",
-            "content-length",
-        ];
-        if !name.starts_with(':') && !is_hidden && !of_the_connection.contains(&name) {
+        let is_hidden = CREDENTIALS.contains(&name) && !forwarded.contains(&name);
+        if !name.starts_with(':') && !is_hidden && !OF_THE_CONNECTION.contains(&name) {
             seen.insert(name.to_owned(), String::from_utf8_lossy(value).into());
         }
     }

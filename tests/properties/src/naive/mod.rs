@@ -14,3 +14,28 @@ pub use answer::{Meaning, Question, meaning};
 pub use context::{Refused, parameters};
 pub use media_type::{is_json, is_text};
 pub use shape::{Shape, Shaped, shape};
+
+/// Headers with credentials.
+pub const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+
+/// Headers of a connection, or of how a body is sent.
+pub const OF_THE_CONNECTION: [&str; 8] =
+    ["connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"];
+
+/// The header with the id of the activation.
+pub const ID: &str = "x-openwhisk-activation-id";
+
+/// Statuses whose replies have no body.
+pub const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
+
+/// Whether a header of a reply is the gateway's to set.
+#[must_use]
+pub fn is_of_the_gateway(name: &str) -> bool {
+    OF_THE_CONNECTION.contains(&name) || ["date", "server"].contains(&name) || name.starts_with("x-envoy-")
+}
+
+/// Whether a text is a token, as names of headers are.
+#[must_use]
+pub fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}

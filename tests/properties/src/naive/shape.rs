@@ -7,7 +7,7 @@ use openwhisk_filter::answer::Content;
 use openwhisk_filter::reply::Reply;
 use serde_json::{Map, Value};
 
-use super::is_text;
+use super::{ID, WITHOUT_BODY, is_of_the_gateway, is_text, is_token};
 use crate::json::{Entries, is_json};
 use crate::reply::is_same;
 
@@ -63,7 +63,7 @@ impl Shaped {
         if reply.status.as_u16() != self.status {
             return Some("status");
         }
-        let is_own = |name: &str| name == "content-type" || name == "x-openwhisk-activation-id";
+        let is_own = |name: &str| name == "content-type" || name == ID;
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let mut headers: Vec<_> = reply.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         headers.retain(|(name, _)| !is_own(name));
@@ -166,7 +166,7 @@ fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, 
         Some(json) => Some((content_type.unwrap_or_else(|| "application/json".to_owned()), Body::Json(json.clone()))),
     };
     let status = code.unwrap_or(if body.is_some() { status } else { empty });
-    Ok(Shaped { status, headers, body: body.filter(|_| ![204, 205, 304].contains(&status)) })
+    Ok(Shaped { status, headers, body: body.filter(|_| !WITHOUT_BODY.contains(&status)) })
 }
 
 /// "A whole number from 200 to 599, or a string of digits."
@@ -182,19 +182,6 @@ fn status_code(code: &Value) -> Option<u16> {
 
 /// "An object; values are strings, numbers, booleans, or arrays of those (a line each); 94 lines at most."
 fn lines(headers: &Map<String, Value>) -> Result<Vec<(String, Value)>, Objection> {
-    let gateways = [
-        "connection",
-        "proxy-connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "date",
-        "server",
-        "x-openwhisk-activation-id",
-    ];
     let names: BTreeSet<_> = headers.keys().map(|name| name.to_ascii_lowercase()).collect();
     if names.len() < headers.len() {
         // Which is the first depends on their order.
@@ -203,11 +190,10 @@ fn lines(headers: &Map<String, Value>) -> Result<Vec<(String, Value)>, Objection
     let mut lines = Vec::new();
     for (name, value) in headers {
         let name = name.to_ascii_lowercase();
-        if name.starts_with(':') || name.starts_with("x-envoy-") || gateways.contains(&name.as_str()) {
+        if name.starts_with(':') || is_of_the_gateway(&name) || name == ID {
             continue;
         }
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !is_token(&name) {
             return Err(Objection::Broken);
         }
         let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);

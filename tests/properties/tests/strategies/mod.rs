@@ -1,8 +1,11 @@
 //! How inputs are made that are nearly right.
 
-use properties::exchange::{Event, Read, Scope};
-use properties::input::{Header, Line, Mode, Rest, SECRET};
+mod configuration;
+
+pub use configuration::configuration;
+use properties::input::{Header, Line, Mode, Rest};
 use properties::reply::Head;
+use properties::traffic::{Event, Read, Scope};
 use properties::{Answered, Asked, Traffic};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -329,113 +332,4 @@ pub fn traffic() -> BoxedStrategy<Traffic> {
             events,
         })
         .boxed()
-}
-
-/// One attribute: most often right, else wrong or unknown, with the secret where secrets belong.
-fn attribute() -> BoxedStrategy<String> {
-    let given = |name: &'static str, right: &'static [&'static str], wrong: &'static [&'static str]| {
-        let value = prop_oneof![12 => word(right), 1 => word(wrong)];
-        value.prop_map(move |value| format!("\"{name}\": {}", value.replace("SECRET", SECRET))).boxed()
-    };
-    let name = |attribute| {
-        let right = &["\"a\"", "\"a b@c.d&e-f\"", "\"_\""];
-        given(attribute, right, &["\" a\"", "\"\"", "\"\\u0000\"", "7", "\"a:SECRET\"", "null"])
-    };
-    let number = |attribute, right| {
-        given(attribute, right, &["0", "-1", "1.5", "1e300", "18446744073709551616", "\"1\"", "null", "[SECRET]"])
-    };
-    let flag = |attribute| given(attribute, &["true", "false"], &["null", "\"x\"", "1"]);
-    let words = |attribute, right| given(attribute, right, &["\"x\"", "1", "null", "\"\""]);
-    prop_oneof![
-        given(
-            "api_host",
-            &["\"http://ow\"", "\"https://[::1]:1/x/\"", "\"http://ow:80/%20\""],
-            &[
-                "\"http://a:SECRET@ow\"",
-                "\"ow\"",
-                "{}",
-                "null",
-                "\"http://ow/%zz\"",
-                "\"http://ow/\u{e9}\"",
-                "\"http://ow/?a\""
-            ]
-        ),
-        given(
-            "service_token",
-            &["\"a:SECRET\"", "\"$ENV://TOKEN\"", "\"$env://OPENWHISK_TOKEN\""],
-            &[
-                "\"SECRET\"",
-                "\":SECRET\"",
-                "[\"SECRET\"]",
-                "{\"SECRET\": 1}",
-                "\"$ENV://BROKEN\"",
-                "\"$ENV://NONE\"",
-                "\"$env://a:SECRET\"",
-                "\"$secret://SECRET\"",
-                "\"a:SECRET\\n\"",
-            ]
-        ),
-        name("namespace"),
-        name("package"),
-        name("action"),
-        flag("ssl_verify"),
-        flag("keepalive"),
-        flag("result"),
-        words("mode", &["\"result\"", "\"activation\"", "\"metadata\"", "\"async\""]),
-        words("parameters", &["\"http\"", "\"http\"", "\"body\""]),
-        words("request_body", &["\"pause\"", "\"buffer_filter\""]),
-        words("on_timeout", &["\"error\"", "\"accept\""]),
-        words("path_prefix", &["\"/a\"", "\"/a/b//\"", "\"/\"", "\"/\\\"\\\\\""]),
-        words("forward_headers", &["[]", "[\"Cookie\", \"cookie\"]", "[\"authorization\"]"]),
-        number("timeout", &["1", "60000", "1000.0"]),
-        number("retries", &["0", "1", "5"]),
-        number("keepalive_timeout", &["1000", "60000.0", "18446744073709551615"]),
-        number("keepalive_pool", &["1", "5", "9007199254740992"]),
-        number("max_req_body_size", &["1", "1e6", "18446744073709551615"]),
-        given("upstream", &["\"ow\"", "\"ow:80\""], &["\"\"", "\"a:SECRET@ow\"", "\"\\u0007\"", "1"]),
-        prop_oneof![
-            given("servce_token", &["\"a:SECRET\""], &["null"]),
-            given("\\u0007\\u202e", &["{\"SECRET\": \"SECRET\"}"], &["null"]),
-        ],
-    ]
-    .boxed()
-}
-
-fn attributes(most: usize, complete: f64) -> BoxedStrategy<Vec<String>> {
-    const COMPLETE: &[&str] = &[
-        r#""api_host": "http://ow""#,
-        r#""service_token": "alice:wonderland""#,
-        r#""namespace": "guest""#,
-        r#""action": "hello""#,
-    ];
-    let some = prop::collection::vec(attribute(), 0..most);
-    (prop::bool::weighted(complete), some)
-        .prop_map(|(is_complete, mut some): (bool, Vec<String>)| {
-            if is_complete {
-                let is_missing = |wanted: &&&str| {
-                    let name = wanted.split_once(':').map_or("", |(name, _)| name);
-                    !some.iter().any(|attribute| attribute.starts_with(name))
-                };
-                let missing: Vec<_> = COMPLETE.iter().filter(is_missing).map(|text| (*text).to_owned()).collect();
-                some.extend(missing);
-            }
-            some
-        })
-        .boxed()
-}
-
-pub fn configuration() -> BoxedStrategy<Vec<u8>> {
-    let name = word(&["\"a\"", "\"b.c\"", "\"c\"", "\"d\"", "\"\"", "\"\\u0000\"", "\"\u{fc}\""]);
-    let settings = prop_oneof![9 => attributes(3, 0.2).prop_map(|all| format!("{{{}}}", all.join(","))), 1 => json()];
-    let routes = prop::collection::vec((name, settings), 0..4).prop_map(|routes| {
-        let routes: Vec<_> = routes.into_iter().map(|(name, settings)| format!("{name}: {settings}")).collect();
-        format!("\"routes\": {{{}}}", routes.join(","))
-    });
-    let routes = prop_oneof![3 => routes, 1 => json().prop_map(|json| format!("\"routes\": {json}"))];
-    let routes = prop::option::of(routes);
-    let all = (attributes(4, 0.9), routes).prop_map(|(mut all, routes)| {
-        all.extend(routes);
-        format!("{{{}}}", all.join(","))
-    });
-    prop_oneof![12 => nearly(all.boxed()), 1 => nearly(json()), 1 => prop::collection::vec(any::<u8>(), 0..40)].boxed()
 }

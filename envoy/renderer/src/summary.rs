@@ -1,0 +1,48 @@
+//! What a configuration of Envoy serves, for programs.
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::configuration::{Configuration, variable};
+use crate::route::{Field, Paths, Route, VirtualHost};
+
+/// The routes of the filter, the actions that it calls, their clusters, and the environment variables with keys.
+///
+/// An action has a `key` where that stands in the configuration itself, else the `variable` with it. A route has no `path`
+/// if its paths are described by a regular expression.
+pub fn summary(configuration: &Configuration, clusters: &[Cluster], virtual_hosts: &[VirtualHost]) -> Value {
+    let routes = virtual_hosts.iter().flat_map(|host| {
+        let served = host.routes.iter().filter(|route| route.is_served);
+        served.map(|route| {
+            json!({ "name": route.name, "domains": host.domains, "path": path(&route.paths), "methods": methods(route) })
+        })
+    });
+    let actions = configuration.sites().into_iter().map(|site| {
+        let given = |attribute| configuration.given(site, attribute);
+        let token = given("service_token").and_then(Value::as_str).unwrap_or_default();
+        let variable = variable(token);
+        json!({
+            "api_host": given("api_host"), "namespace": given("namespace"), "package": given("package"),
+            "action": given("action"), "variable": variable, "key": variable.is_none().then_some(token),
+        })
+    });
+    let clusters = clusters.iter().map(|cluster| json!({ "name": cluster.name, "address": cluster.to_string() }));
+    json!({
+        "routes": routes.collect::<Vec<_>>(), "actions": actions.collect::<Vec<_>>(),
+        "clusters": clusters.collect::<Vec<_>>(), "environment": configuration.environment,
+    })
+}
+
+fn path(paths: &Paths) -> Option<&str> {
+    match paths {
+        all if all.is_all() => Some("/"),
+        Paths::Pattern(_) => None,
+        one => Some(one.as_str()),
+    }
+}
+
+/// The methods that a request may have. None is all.
+fn methods(route: &Route) -> &[String] {
+    let matched = route.matched.iter().find(|matched| matched.field == Field::Method);
+    matched.map_or(&[], |matched| &matched.values)
+}
