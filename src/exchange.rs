@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use crate::answer::{Activation, Outcome};
 use crate::call::Call;
+use crate::call::open_calls::OpenCall;
 use crate::call::parameters::parameters;
 use crate::call::request::{BodyEnd, Request};
 use crate::config::settings::RequestBody;
 use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::target::open_calls::OpenCall;
 use crate::target::{Choice, Target, Targets};
 
 /// What the host has to do next.

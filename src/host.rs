@@ -15,12 +15,12 @@ use crate::call::Call;
 use crate::call::request::Request;
 use crate::config::Config;
 use crate::error::Error;
+use crate::error::log_limit::LogLimit;
 use crate::error::row::Concern;
 use crate::exchange::{Exchange, Progress, Step};
 use crate::metric::{self, Kind, Metric};
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::target::log_limit::LogLimit;
 use crate::target::{Target, Targets};
 
 proxy_wasm::main! {{

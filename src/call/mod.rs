@@ -11,6 +11,7 @@ use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
 
 pub mod form;
+pub mod open_calls;
 pub mod parameters;
 pub mod request;
 

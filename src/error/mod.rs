@@ -12,6 +12,7 @@ use crate::json::OutOfMemory;
 use crate::proxy::Proxy;
 
 pub mod kind;
+pub mod log_limit;
 pub mod quote;
 pub mod row;
 pub mod rule;

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::call::CallTemplate;
+use crate::call::open_calls::OpenCalls;
 use crate::config::Config;
 use crate::config::settings::Settings;
+use crate::error::log_limit::LogLimit;
 use crate::metric::Numbers;
 use crate::proxy::Proxy;
-use crate::target::log_limit::LogLimit;
-use crate::target::open_calls::OpenCalls;
-
-pub mod log_limit;
-pub mod open_calls;
 
 /// What all requests with the same settings share on one worker.
 #[derive(Debug)]
