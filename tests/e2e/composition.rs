@@ -10,12 +10,15 @@ use corpus::{Call, Reply};
 use flate2::read::GzDecoder;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::bootstrap::{array, at};
+use testbed::client::{ask, header, request};
+use testbed::envoy::Envoy;
+use testbed::script::{self, answer, sends};
+use testbed::upstream::{self, Upstream};
 
-use crate::bootstrap::{array, at, rendered};
-use crate::client::{PATIENCE, ask, header, request};
-use crate::envoy::Envoy;
+use crate::bootstrap::rendered;
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream, answer, sends};
 
 pub const READY: &str = "{\"ready\":true}";
 
@@ -77,10 +80,10 @@ pub struct Setup {
 impl Setup {
     /// With a change of what `openwhisk-envoy` prints.
     pub fn new(change: impl FnOnce(&mut Value)) -> Self {
-        Self::with(upstream::result(READY), change)
+        Self::with(script::result(READY), change)
     }
 
-    pub fn with(script: upstream::Script, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn with(script: script::Script, change: impl FnOnce(&mut Value)) -> Self {
         let openwhisk = Upstream::start(script);
         let attributes = json!({
             "api_host": format!("http://127.0.0.1:{}", openwhisk.port), "parameters": "http", "timeout": 20_000,
@@ -233,7 +236,7 @@ fn compressor() {
     let gzip = "type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip";
     let library = json!({ "compressor_library": { "name": "gzip", "typed_config": { "@type": gzip } } });
     let setup =
-        Setup::with(upstream::result(&long), in_front("compressor", typed("compressor.v3.Compressor", library), None));
+        Setup::with(script::result(&long), in_front("compressor", typed("compressor.v3.Compressor", library), None));
     let plain = setup.ask("GET", &[]);
     assert_eq!(
         (plain.status, plain.body.as_slice(), values(&plain, "content-encoding").len()),

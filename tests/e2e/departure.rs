@@ -7,14 +7,17 @@ use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::bootstrap::string_value;
+use testbed::client::{self, chunked, head, request};
+use testbed::envoy::{Envoy, Options};
+use testbed::http2::client::reset_http2;
+use testbed::script::{Script, answer};
+use testbed::upstream::{Seen, Upstream};
 use tokio::net::TcpSocket;
 
-use crate::bootstrap::{self, Line, Reference, routes, string_value};
-use crate::client::{self, chunked, head, request};
-use crate::envoy::{Envoy, Options};
+use crate::bootstrap::{self, Line, Reference, routes};
 use crate::load::{Got, Load, count, echoes};
 use crate::stage::{Behind, Plan, Site, config};
-use crate::upstream::{Script, Seen, Upstream, answer};
 
 /// How many clients go away in each phase, half of them with a reset.
 const TIMES: usize = 20;
@@ -51,7 +54,7 @@ fn http2(plan: &mut Plan) {
         let (port, upstream) = (stage.port(name), stage.upstream(name));
         for calls in 0..TIMES {
             let is_called = || silent(&upstream.seen()) > calls;
-            let reply = client::reset_http2(port, ("/silent", b"\"silent\""), is_called, ("/quick", b"\"quick\""));
+            let reply = reset_http2(port, ("/silent", b"\"silent\""), is_called, ("/quick", b"\"quick\""));
             assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
         }
         upstream.wait("the end of the calls", |seen| seen.open <= 1);

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use testbed::bootstrap::{at, filter, string_value};
+use testbed::envoy::{Envoy, Options};
+use testbed::upstream::Address;
 
-use crate::bootstrap::{Line, Reference, at, filter, string_value};
-use crate::envoy::{Envoy, Options};
+use crate::bootstrap::{Line, Reference};
 use crate::stage::config;
-use crate::upstream::Address;
 
 /// The listener, the filter and the cluster.
 pub const SITE: &str = "update";

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::bootstrap::at;
+use testbed::client::{self, Session, ask, get, request};
+use testbed::envoy::Envoy;
 
-use crate::bootstrap::{at, rendered};
-use crate::client::{self, PATIENCE, Session, ask, get, request};
+use crate::bootstrap::rendered;
 use crate::composition::{READY, Setup};
-use crate::envoy::Envoy;
 use crate::stage::Plan;
 
 /// Where the largest number of clients is.

@@ -18,12 +18,12 @@ mod results;
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::envoy::{Envoy, Options};
+use testbed::process::Memory;
+use testbed::upstream::Upstream;
 
 use crate::bootstrap::rendered;
-use crate::envoy::{Envoy, Options};
-use crate::memory::Memory;
 use crate::stage::Plan;
-use crate::upstream::Upstream;
 
 const MIB: usize = 1 << 20;
 

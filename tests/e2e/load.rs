@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use corpus::Reply;
 use serde_json::Value;
-
-use crate::client::{PATIENCE, Session, header};
-use crate::upstream::{Script, answer};
+use testbed::PATIENCE;
+use testbed::client::{Session, header};
+use testbed::script::{Script, answer};
 
 /// How many clients ask at a time.
 pub const CLIENTS: usize = 8;

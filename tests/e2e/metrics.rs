@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::bootstrap::string_value;
+use testbed::client::{self, ask, get, request};
+use testbed::envoy::Envoy;
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::client::{self, PATIENCE, ask, get, request};
-use crate::envoy::Envoy;
+use crate::bootstrap::{Line, Reference};
 use crate::stage::{Plan, config};
-use crate::upstream::{self, Upstream};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -47,11 +50,11 @@ fn scrape(envoy: &Envoy) -> BTreeMap<String, String> {
 }
 
 fn labels() {
-    let good = Upstream::start(upstream::result("{}"));
-    let missing = Upstream::start(upstream::sends(upstream::answer(404, JSON, b"{\"error\":\"no\"}")));
-    let slow = Upstream::start(upstream::silent());
-    let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
-    let wrong = Upstream::start(upstream::result("{\"statusCode\":0}"));
+    let good = Upstream::start(script::result("{}"));
+    let missing = Upstream::start(script::sends(script::answer(404, JSON, b"{\"error\":\"no\"}")));
+    let slow = Upstream::start(script::silent());
+    let nobody = Upstream::closed(Protocol::Http1, script::silent());
+    let wrong = Upstream::start(script::result("{\"statusCode\":0}"));
     let mut envoy = envoy(vec![
         ("good", json!({ "package": "my shop", "max_req_body_size": 10 }), &good),
         ("missing", json!({}), &missing),
@@ -101,7 +104,7 @@ fn labels() {
 }
 
 fn in_flight() {
-    let slow = Upstream::start(upstream::silent());
+    let slow = Upstream::start(script::silent());
     let mut envoy = envoy(vec![("slow", json!({}), &slow)]);
     let port = envoy.ports()["slow"];
     let gauge = "wasmcustom.openwhisk_calls_in_flight;action=guest/slow";

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use openwhisk_envoy::{Input, Options, Router, render_all};
 use serde_json::Value;
+use testbed::artifact;
+use testbed::client::ask;
+use testbed::envoy::Envoy;
+use testbed::script::{self, Script};
+use testbed::upstream::Upstream;
 
-use crate::artifact;
-use crate::client::ask;
-use crate::envoy::Envoy;
 use crate::stage::Plan;
-use crate::upstream::{self, Script, Upstream};
 
 /// Who answers a request that no route of the filter takes.
 const REST: &str = "404";
@@ -266,7 +267,5 @@ fn action(path: &str) -> &str {
 
 /// Answers with the name of the action.
 fn tells_its_name() -> Script {
-    Arc::new(|call, connection| {
-        upstream::result(format!("{{\"action\":\"{}\"}}", action(&call.path)))(call, connection)
-    })
+    Arc::new(|call, connection| script::result(format!("{{\"action\":\"{}\"}}", action(&call.path)))(call, connection))
 }

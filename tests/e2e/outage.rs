@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::bootstrap::string_value;
+use testbed::envoy::{Envoy, Options};
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::envoy::{Envoy, Options};
+use crate::bootstrap::{Line, Reference};
 use crate::load::{CLIENTS, Got, Load, Request, count, echoes};
 use crate::stage::{Plan, config};
-use crate::upstream::Upstream;
 
 /// How often it is killed.
 const KILLS: usize = 5;

@@ -2,14 +2,16 @@
 
 use corpus::{Call, GUEST, Headers, Reply};
 use serde_json::{Map, Value, json};
+use testbed::bootstrap::string_value;
+use testbed::client::{ask, get, head, header, in_chunks, request};
+use testbed::envoy::Envoy;
+use testbed::openwhisk::Action;
+use testbed::script::{self, answer, sends};
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, route, routes, string_value};
-use crate::client::{ask, get, head, header, in_chunks, request};
-use crate::envoy::Envoy;
+use crate::bootstrap::{Line, Reference, route, routes};
 use crate::modes::ENDLESS;
-use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, Stage, config};
-use crate::upstream::{self, Upstream, answer, sends};
 
 /// The listener; the routes that name no upstream are served by the local `OpenWhisk`.
 const SITE: &str = "routes";
@@ -80,7 +82,7 @@ fn listener(plan: &mut Plan) {
     } });
     let site = Site { name: PLAIN.to_owned(), config: config(PLAIN, json!({})), behind };
     plan.site_with(site, json!({ "cluster": cluster }));
-    plan.scripted(OTHER, json!({}), upstream::result("{\"far\":true}"));
+    plan.scripted(OTHER, json!({}), script::result("{\"far\":true}"));
 }
 
 fn each(stage: &Stage) {
@@ -175,7 +177,7 @@ fn ten_thousand() {
     let attributes = |n| json!({ "package": "many", "action": format!("action-{n}"), "timeout": 1000 + n });
     let listed: Map<_, _> = (0..COUNT).map(|n| (format!("route-{n}"), attributes(n))).collect();
     let all: Vec<_> = (0..COUNT).map(|n| route(name, &format!("route-{n}"), &format!("/{n}"))).collect();
-    let upstream = Upstream::start(upstream::result("{\"ready\":true}"));
+    let upstream = Upstream::start(script::result("{\"ready\":true}"));
     let line = Line {
         name: name.to_owned(),
         plugin: string_value(&config(name, json!({ "action": null, "routes": listed }))),

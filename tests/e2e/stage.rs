@@ -9,12 +9,14 @@ use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
 use openwhisk_envoy::Protocol;
 use serde_json::{Map, Value, json};
+use testbed::bootstrap::string_value;
+use testbed::client;
+use testbed::envoy::Envoy;
+use testbed::openwhisk::{Action, OpenWhisk};
+use testbed::script::{self, Greeting, Script};
+use testbed::upstream::{Address, Upstream};
 
-use crate::bootstrap::{LEAKED_FROM, Line, Reference, string_value};
-use crate::client;
-use crate::envoy::Envoy;
-use crate::openwhisk::{Action, OpenWhisk};
-use crate::upstream::{self, Address, Greeting, Script, Upstream};
+use crate::bootstrap::{LEAKED_FROM, Line, Reference};
 
 /// The site that serves the good request after each bad one.
 const GOOD: &str = "good";
@@ -227,12 +229,12 @@ impl Shared {
 
 impl Stage {
     fn start(mut sites: Vec<Planned>) -> Result<Self, String> {
-        let good = upstream::result(r#"{"ready":true}"#);
+        let good = script::result(r#"{"ready":true}"#);
         let good = Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) };
         sites.push(Planned { site: good, protocol: Protocol::Http1, changes: Value::Null });
         let reference = Reference::read()?;
-        let leak = Upstream::start(upstream::result("\"leaked\""));
-        let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
+        let leak = Upstream::start(script::result("\"leaked\""));
+        let nobody = Upstream::closed(Protocol::Http1, script::silent());
         let openwhisk = OpenWhisk::start();
         let mut upstreams = BTreeMap::new();
         let mut lines = Vec::new();

@@ -16,14 +16,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::client::get;
+use testbed::envoy::Envoy;
+use testbed::script;
+use testbed::upstream::Upstream;
 
 use crate::bootstrap::rendered;
-use crate::client::{PATIENCE, get};
 use crate::deadline::is_due;
-use crate::envoy::Envoy;
-use crate::http1;
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
+use testbed::http1;
 
 const READY: &str = "{\"ready\":true}";
 
@@ -190,7 +192,7 @@ fn at(upstream: &Upstream, attributes: Value) -> Value {
 /// Without keep-alive each call has a connection of its own, with it they share one.
 fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
     const CALLS: usize = 50;
-    let upstream = Upstream::speaking(protocol, upstream::result(READY));
+    let upstream = Upstream::speaking(protocol, script::result(READY));
     let configuration = configured(protocol, &at(&upstream, json!({ "keepalive": keepalive })), None);
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
     for call in 0..CALLS {
@@ -205,7 +207,7 @@ fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
 /// Many calls at once leave more connections, or streams, than those that follow need.
 fn after_a_burst(protocol: Protocol) {
     const AT_ONCE: usize = 30;
-    let upstream = Upstream::speaking(protocol, upstream::answers_after(AT_ONCE, READY));
+    let upstream = Upstream::speaking(protocol, script::answers_after(AT_ONCE, READY));
     for keepalive in [true, false] {
         let attributes = at(&upstream, json!({ "keepalive": keepalive, "keepalive_pool": 2 }));
         let envoy = Envoy::start(&configured(protocol, &attributes, None)).unwrap_or_else(|error| panic!("{error}"));
@@ -233,7 +235,7 @@ fn secure_http2() {
 }
 
 fn idle() {
-    let upstream = Upstream::start(upstream::result(READY));
+    let upstream = Upstream::start(script::result(READY));
     let configuration = configuration(&at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
     // Envoy counts from the end of the answer. That is later, however late the client has its reply.
@@ -347,7 +349,7 @@ fn serve(
     shaken?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
     let id = ("x-openwhisk-activation-id", "44794bd6aab74415b4e42a308d880e5b");
-    let answer = upstream::answer(200, &[("content-type", "application/json"), id], READY.as_bytes());
+    let answer = script::answer(200, &[("content-type", "application/json"), id], READY.as_bytes());
     while http1::read_call(&mut reader)?.is_some() {
         reader.get_mut().write_all(&answer)?;
     }

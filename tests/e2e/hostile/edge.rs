@@ -9,11 +9,15 @@ use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 
 use super::Gateway;
-use crate::bootstrap::merge;
-use crate::client::{PATIENCE, ask, ask_http2, get, header, request};
-use crate::envoy::Envoy;
+use testbed::PATIENCE;
+use testbed::bootstrap::merge;
+use testbed::client::{ask, get, header, request};
+use testbed::envoy::Envoy;
+use testbed::http2::client::ask_http2;
+use testbed::script::{Script, result};
+use testbed::upstream::{Seen, Upstream};
+
 use crate::stage::Plan;
-use crate::upstream::{Script, Seen, Upstream, result};
 
 /// How many requests of others are on the connection at a time.
 const INNOCENT: usize = 5;

@@ -4,8 +4,6 @@ use std::io::{self, BufRead, Read};
 
 use corpus::{Call, Headers, Reply};
 
-use crate::artifact;
-
 /// The largest head and trailer line that is read.
 const LINE_LIMIT: u64 = 1 << 20;
 
@@ -62,21 +60,8 @@ pub fn read_next_reply(reader: &mut impl BufRead, method: &str) -> io::Result<Re
             }
             _ => Vec::new(),
         };
-        let reply = Reply { status, headers, body };
-        keep(&reply);
-        return Ok(reply);
+        return Ok(Reply { status, headers, body });
     }
-}
-
-/// Keeps a reply for the search for secrets, the beginning of its body at least.
-fn keep(reply: &Reply) {
-    const KEPT: usize = 64 << 10;
-    let mut kept = Vec::new();
-    for (name, value) in &reply.headers {
-        kept.extend([name.as_bytes(), b": ", value, b"\n"].concat());
-    }
-    kept.extend(reply.body.get(..KEPT).unwrap_or(&reply.body));
-    artifact::keep("replies", kept);
 }
 
 /// How the length of a body is told.

@@ -20,7 +20,13 @@ pub fn openwhisk() -> Result<PathBuf, String> {
 
 /// A file of the project.
 pub fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is two folders deep").join(path)
+}
+
+/// Where tests put what they need for a while.
+pub fn scratch() -> PathBuf {
+    source("target/tmp")
 }
 
 fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String> {
@@ -33,6 +39,5 @@ fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String
 
 /// Keeps something that the filter produced for the search for secrets after all tests.
 pub fn keep(name: &str, piece: impl AsRef<[u8]>) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    corpus::Produced::new(folder, name).and_then(|produced| produced.add(piece)).expect("it can be kept");
+    corpus::Produced::new(&scratch(), name).and_then(|produced| produced.add(piece)).expect("it can be kept");
 }

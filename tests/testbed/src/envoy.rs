@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use corpus::GUEST;
 use serde_json::Value;
+use ureq::Agent;
 
-use crate::artifact;
-use crate::client::{self, PATIENCE};
+use crate::{PATIENCE, artifact};
+
+/// How often it is looked whether it is ready.
+const START_POLL: Duration = Duration::from_millis(2);
 
 /// How often its state is looked at.
 const POLL: Duration = Duration::from_millis(10);
@@ -20,12 +25,24 @@ const POLL: Duration = Duration::from_millis(10);
 /// How many lines of the log tell why it ended.
 const LAST: usize = 60;
 
+/// Starts Envoy, tells its process, and ends as it ends. Envoy is killed as soon as the other end of the pipe is closed,
+/// however that comes; what is left then is no folder and no process.
+const KEEPER: &str = "trap '' INT TERM; exec 3<&0; folder=$1; shift; \
+                      \"$@\" 3<&- >/dev/null & envoy=$!; echo $envoy; exec >/dev/null 2>&1; \
+                      { read _ <&3; kill -KILL $envoy; } & killer=$!; \
+                      wait $envoy; status=$?; kill -KILL $killer; rm -rf \"$folder\"; exit $status";
+
 /// A running Envoy. Dropping it ends it.
 #[derive(Debug)]
 pub struct Envoy {
-    child: Child,
+    keeper: Child,
     folder: PathBuf,
+    log: Mutex<File>,
+    process: u32,
     admin: u16,
+    agent: Agent,
+    /// When it was told to start.
+    pub started: Instant,
 }
 
 /// How one is started.
@@ -35,12 +52,18 @@ pub struct Options {
     pub workers: usize,
     /// How long connections to a listener live that has another configuration now.
     pub drain_seconds: u32,
+    /// Which lines are in its log.
+    pub log_level: &'static str,
+    /// Which lines of filters are.
+    pub filter_log_level: &'static str,
+    /// The environment variable `OPENWHISK_TOKEN`.
+    pub token: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Envoy's own is a worker for each processor.
-        Self { workers: 1, drain_seconds: 600 }
+        Self { workers: 1, drain_seconds: 600, log_level: "info", filter_log_level: "trace", token: GUEST }
     }
 }
 
@@ -54,20 +77,19 @@ impl Envoy {
     pub fn start_with(configuration: &Value, options: &Options) -> Result<Self, String> {
         let mut envoy = Self::spawn(configuration, options)?;
         let address = envoy.folder.join("admin");
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Ok(Some(status)) = envoy.child.try_wait() {
+        while envoy.started.elapsed() < PATIENCE {
+            if let Some(status) = envoy.ended() {
                 return Err(format!("Envoy ended at start with {status}:\n{}", envoy.log()));
             }
             let port = fs::read_to_string(&address).ok().and_then(|text| text.rsplit(':').next()?.parse().ok());
             if let Some(port) = port {
                 envoy.admin = port;
                 // Some versions close the first connections without a word.
-                if client::try_get(port, "/ready").is_ok_and(|reply| reply.status == 200) {
+                if envoy.ask("/ready").is_ok() {
                     return Ok(envoy);
                 }
             }
-            thread::sleep(POLL);
+            thread::sleep(START_POLL);
         }
         Err(format!("Envoy is not ready after {PATIENCE:?}:\n{}", envoy.log()))
     }
@@ -75,9 +97,8 @@ impl Envoy {
     /// Starts one that is expected to end by itself: how it ended, and its log.
     pub fn run(configuration: &Value) -> Result<(ExitStatus, String), String> {
         let mut envoy = Self::spawn(configuration, &Options::default())?;
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Ok(Some(status)) = envoy.child.try_wait() {
+        while envoy.started.elapsed() < PATIENCE {
+            if let Some(status) = envoy.ended() {
                 return Ok((status, envoy.log()));
             }
             if envoy.log().contains("starting main dispatch loop") {
@@ -88,36 +109,54 @@ impl Envoy {
         Err(format!("Envoy goes on after {PATIENCE:?}:\n{}", envoy.log()))
     }
 
-    fn spawn(configuration: &Value, options: &Options) -> Result<Self, String> {
+    /// Starts one and waits for nothing.
+    pub fn spawn(configuration: &Value, options: &Options) -> Result<Self, String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let program = artifact::envoy()?;
         let name = format!("envoy-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+        let folder = artifact::scratch().join(name);
+        let failed = |error: io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;
         let path = folder.join("envoy.json");
         fs::write(&path, configuration.to_string()).map_err(failed)?;
-        let child = Command::new(&program)
+        // Not --log-path: that file is written every ten seconds only.
+        let log_path = folder.join("log");
+        let log = File::create(&log_path).map_err(failed)?;
+        let started = Instant::now();
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(&folder)
+            .arg(&program)
             .arg("--config-path")
             .arg(&path)
             .arg("--admin-address-path")
             .arg(folder.join("admin"))
-            .args(["--use-dynamic-base-id", "--log-level", "info", "--component-log-level", "wasm:trace"])
+            .args(["--use-dynamic-base-id", "--log-level", options.log_level])
+            .args(["--component-log-level", &format!("wasm:{}", options.filter_log_level)])
             .args(["--concurrency", &options.workers.to_string()])
             .args(["--drain-time-s", &options.drain_seconds.to_string()])
-            .env("OPENWHISK_TOKEN", GUEST)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            // Not --log-path: that file is written every ten seconds only.
-            .stderr(File::create(folder.join("log")).map_err(failed)?)
+            .env("OPENWHISK_TOKEN", options.token)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        Ok(Self { child, folder, admin: 0 })
+            .map_err(|error| format!("sh: {error}"))?;
+        let mut process = String::new();
+        BufReader::new(keeper.stdout.take().expect("piped")).read_line(&mut process).map_err(failed)?;
+        let process = process.trim().parse().map_err(|_| format!("no process: {process:?}"))?;
+        let log = Mutex::new(File::open(&log_path).map_err(failed)?);
+        let agent = Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build().into();
+        Ok(Self { keeper, folder, log, process, admin: 0, agent, started })
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.keeper.try_wait().ok().flatten()
     }
 
     /// The number of its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    pub const fn id(&self) -> u32 {
+        self.process
     }
 
     /// The port of its administration.
@@ -125,10 +164,17 @@ impl Envoy {
         self.admin
     }
 
+    /// What its administration says.
+    pub fn ask(&self, path: &str) -> Result<String, String> {
+        let said = self.agent.get(format!("http://127.0.0.1:{}{path}", self.admin)).call();
+        let said = said.and_then(|mut said| said.body_mut().with_config().limit(u64::MAX).read_to_string());
+        said.map_err(|error| format!("the administration of Envoy: {error}"))
+    }
+
     /// The port of each listener.
     pub fn ports(&self) -> BTreeMap<String, u16> {
-        let listeners: Value =
-            serde_json::from_slice(&client::get(self.admin, "/listeners?format=json").body).expect("JSON");
+        let listeners = self.ask("/listeners?format=json").unwrap_or_else(|error| panic!("{error}"));
+        let listeners: Value = serde_json::from_str(&listeners).expect("JSON");
         let listeners = listeners["listener_statuses"].as_array().cloned().unwrap_or_default();
         let port = |listener: &Value| {
             let port = listener.pointer("/local_address/socket_address/port_value")?.as_u64()?;
@@ -137,12 +183,16 @@ impl Envoy {
         listeners.iter().filter_map(port).collect()
     }
 
+    /// The value of one of its counters or gauges, if there is one of that name.
+    pub fn find_counter(&self, name: &str) -> Option<u64> {
+        let stats = self.ask(&format!("/stats?filter={name}")).unwrap_or_else(|error| panic!("{error}"));
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok();
+        stats.lines().find_map(value)
+    }
+
     /// The value of one of its counters.
     pub fn counter(&self, name: &str) -> u64 {
-        let stats = client::get(self.admin, &format!("/stats?filter={name}"));
-        let stats = String::from_utf8_lossy(&stats.body).into_owned();
-        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok();
-        stats.lines().find_map(value).unwrap_or_else(|| panic!("no counter {name} among {stats:?}"))
+        self.find_counter(name).unwrap_or_else(|| panic!("no counter {name}"))
     }
 
     /// Waits until one of its counters is so.
@@ -160,7 +210,16 @@ impl Envoy {
 
     /// What it wrote so far.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+        let mut log = self.log.lock().expect("not poisoned");
+        let mut bytes = Vec::new();
+        log.rewind().and_then(|()| log.read_to_end(&mut bytes)).expect("its log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The file that it writes its log to, from its beginning.
+    pub fn open_log(&self) -> Result<File, String> {
+        let path = self.folder.join("log");
+        File::open(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Fails if the log has no line with all of these.
@@ -175,23 +234,18 @@ impl Envoy {
     pub fn complaints(&mut self) -> Vec<String> {
         let mut complaints = Vec::new();
         let log = self.log();
-        if let Ok(stats) = client::try_get(self.admin, "/stats") {
-            artifact::keep("envoy", stats.body);
+        if let Ok(stats) = self.ask("/stats") {
+            artifact::keep("envoy", stats);
         }
-        match client::try_get(self.admin, "/stats?filter=vm_reload") {
-            Ok(stats) => {
-                let stats = String::from_utf8_lossy(&stats.body).into_owned();
-                complaints.extend(stats.lines().filter(|line| !line.ends_with(": 0")).map(str::to_owned));
-            }
+        match self.ask("/stats?filter=vm_reload") {
+            Ok(stats) => complaints.extend(stats.lines().filter(|line| !line.ends_with(": 0")).map(str::to_owned)),
             Err(error) => {
                 let last = log.lines().rev().take(LAST).collect::<Vec<_>>().into_iter().rev();
-                complaints.push(format!("Envoy does not answer: {error}; {:?}", self.child.try_wait()));
+                complaints.push(format!("Envoy does not answer: {error}; {:?}", self.ended()));
                 complaints.extend(last.map(str::to_owned));
             }
         }
-        let crash = ["panicked", "Uncaught", "Function: proxy_on", "Backtrace", "assert failure"];
-        let is_crash = |line: &&str| crash.iter().any(|word| line.contains(word));
-        complaints.extend(log.lines().filter(is_crash).map(str::to_owned));
+        complaints.extend(log.lines().filter(|line| is_crash(line)).map(str::to_owned));
         let (user, key) = GUEST.split_once(':').expect("a token");
         let is_leak = |line: &&str| line.contains(key) || line.contains(user);
         complaints.extend(log.lines().filter(is_leak).map(|line| format!("the token is in the log: {line}")));
@@ -199,12 +253,15 @@ impl Envoy {
     }
 }
 
+/// Whether a line of a log is one that no run may leave behind.
+pub fn is_crash(line: &str) -> bool {
+    ["panicked", "Uncaught", "Function: proxy_on", "Backtrace", "assert failure"].iter().any(|word| line.contains(word))
+}
+
 impl Drop for Envoy {
     fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
         artifact::keep("envoy", self.log());
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
