@@ -92,7 +92,7 @@ impl Setup {
         let mut configuration = rendered(Protocol::Http1, &attributes, None);
         change(&mut configuration);
         let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        let port = *envoy.ports().values().next().expect("a listener");
+        let port = envoy.only_port();
         Self { envoy, port, openwhisk }
     }
 

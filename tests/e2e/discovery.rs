@@ -52,7 +52,7 @@ impl Discovered {
 
     /// The port of the listener.
     pub fn port(&self) -> u16 {
-        self.envoy.ports()[SITE]
+        self.envoy.port(SITE)
     }
 
     /// Gives the running Envoy other attributes.

@@ -64,7 +64,7 @@ impl Gateway {
         change(&mut configuration);
         let options = Options { workers, ..Options::default() };
         let envoy = Envoy::start_with(&configuration, &options).unwrap_or_else(|error| panic!("{error}"));
-        let port = *envoy.ports().values().next().expect("a listener");
+        let port = envoy.only_port();
         Self { envoy, port }
     }
 

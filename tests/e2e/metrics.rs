@@ -106,7 +106,7 @@ fn labels() {
 fn in_flight() {
     let slow = Upstream::start(script::silent());
     let mut envoy = envoy(vec![("slow", json!({}), &slow)]);
-    let port = envoy.ports()["slow"];
+    let port = envoy.port("slow");
     let gauge = "wasmcustom.openwhisk_calls_in_flight;action=guest/slow";
     let mut streams: Vec<_> = (0..3).map(|_| client::connect(port)).collect();
     for stream in &mut streams {

@@ -237,7 +237,7 @@ fn check(table: &str, router: Option<Router>, without: &[&str], cases: &[Case]) 
     assert!(!rendered.yaml.contains(corpus::GUEST), "the key is printed");
     let configuration: Value = serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"));
     let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let port = envoy.only_port();
 
     let mut wrong = Vec::new();
     for (method, host, path, headers, expected) in cases {

@@ -42,7 +42,7 @@ fn kill_under_load(workers: usize, protocol: Protocol) {
     // Nothing may leak, so nobody needs to be there.
     let mut envoy = Envoy::start_with(&reference.with(&[line], 1), &Options { workers, ..Options::default() })
         .unwrap_or_else(|error| panic!("{error}"));
-    let load = Load::start(envoy.ports()[name]);
+    let load = Load::start(envoy.port(name));
 
     let mut spans = Vec::new();
     let mut from = Instant::now();

@@ -59,7 +59,7 @@ impl Setup {
         filter(manager)["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         change(array(at(manager, "/http_filters")));
         let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, route }
+        Self { port: envoy.port("openwhisk"), envoy, openwhisk, route }
     }
 
     /// Fails if anything reached the upstream of the route, a head without its body too, or went wrong inside.

@@ -62,7 +62,7 @@ fn patient(upstream: &Upstream, attributes: Value) -> (Envoy, u16) {
     let wait = json!({ "upstream.base_retry_backoff_ms": WAIT });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "patient", "static_layer": wait }] });
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = envoy.ports()[name];
+    let port = envoy.port(name);
     (envoy, port)
 }
 

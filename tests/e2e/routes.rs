@@ -187,7 +187,7 @@ fn ten_thousand() {
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
     // Nothing may leak, so nobody needs to be there.
     let mut envoy = Envoy::start(&reference.with(&[line], 1)).unwrap_or_else(|error| panic!("{error}"));
-    let port = envoy.ports()[name];
+    let port = envoy.port(name);
     for n in [0, COUNT - 1] {
         let reply = get(port, &format!("/{n}"));
         assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{\"ready\":true}"[..]));

@@ -46,7 +46,7 @@ fn actions(change: impl FnOnce(&mut Value), paths: &[(&str, &str)]) -> Vec<Strin
     );
     change(&mut configuration);
     let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let port = envoy.only_port();
     let called = paths.iter().map(|(sent, set)| {
         let before = openwhisk.seen().calls.len();
         let reply = ask(port, &request("GET", sent, &[("x-path", set)], b""));
@@ -102,7 +102,7 @@ fn same_kind() {
     in_front("header_mutation", filter, Some(per_route))(&mut configuration);
     assert_eq!(at(&mut configuration, ROUTE)["name"], "open");
     let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let port = envoy.only_port();
     let reply = ask(port, &request("GET", "/open", &[], b""));
     assert_eq!((reply.status, header(&reply, "x-added").len()), (200, 1));
 }

@@ -181,7 +181,7 @@ fn merged(mut object: Value, attributes: Value) -> Value {
 
 /// The port of its only listener.
 fn port(envoy: &Envoy) -> u16 {
-    *envoy.ports().values().next().expect("a listener")
+    envoy.only_port()
 }
 
 /// The attributes for a scripted upstream.

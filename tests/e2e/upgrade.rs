@@ -83,7 +83,7 @@ impl Setup {
             filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         }
         let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, socket }
+        Self { port: envoy.port("openwhisk"), envoy, openwhisk, socket }
     }
 
     /// Fails if anything reached the upstream of the filter's routes, or went wrong inside.

@@ -81,7 +81,7 @@ impl Edge {
         }));
         let gateway = Gateway::new(&openwhisk, json!({}));
         let envoy = Envoy::start(&configuration(gateway.port, &Value::Null)).unwrap_or_else(|error| panic!("{error}"));
-        let port = envoy.ports()["edge"];
+        let port = envoy.port("edge");
         Self { envoy, port, gateway, openwhisk, door }
     }
 
@@ -240,7 +240,7 @@ fn to_an_edge() {
     });
     let mut edge = Envoy::start(&configuration(gateway.port, &others)).unwrap_or_else(|error| panic!("{error}"));
     edge.wait_for_counter("cluster.gateway.membership_healthy", |healthy| healthy == 1);
-    let port = edge.ports()["edge"];
+    let port = edge.port("edge");
     for port in [gateway.port, port, port] {
         let reply = get(port, "/hello");
         assert_eq!((reply.status, header(&reply, "x-mine")), (200, vec![&b"1"[..]]));

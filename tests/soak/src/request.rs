@@ -1,6 +1,6 @@
 //! The bytes of a request.
 
-use crate::random::Random;
+use fastrand::Rng;
 
 /// A request that is being written.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct Request {
     headers: Vec<(&'static str, Vec<u8>)>,
     body: Vec<u8>,
     /// The sizes of its chunks, if it goes in chunks.
-    chunks: Option<Random>,
+    chunks: Option<Rng>,
     pub close: bool,
 }
 
@@ -33,7 +33,7 @@ impl Request {
     }
 
     /// With its body in chunks of any sizes.
-    pub fn chunked(mut self, random: Random) -> Self {
+    pub fn chunked(mut self, random: Rng) -> Self {
         self.chunks = Some(random);
         self
     }
@@ -63,16 +63,16 @@ impl Request {
     }
 }
 
-fn in_chunks(mut body: &[u8], mut random: Random) -> Vec<u8> {
+fn in_chunks(mut body: &[u8], mut random: Rng) -> Vec<u8> {
     let mut chunked = Vec::new();
     while !body.is_empty() {
-        let (chunk, rest) = body.split_at(random.within(1..=body.len()));
+        let (chunk, rest) = body.split_at(random.usize(1..=body.len()));
         chunked.extend(format!("{:x}\r\n", chunk.len()).bytes());
         chunked.extend(chunk);
         chunked.extend(b"\r\n");
         body = rest;
     }
-    let end: &[u8] = if random.once_in(4) { b"0\r\nx-checksum: 1\r\n\r\n" } else { b"0\r\n\r\n" };
+    let end: &[u8] = if random.usize(..4) == 0 { b"0\r\nx-checksum: 1\r\n\r\n" } else { b"0\r\n\r\n" };
     chunked.extend(end);
     chunked
 }

@@ -183,6 +183,18 @@ impl Envoy {
         listeners.iter().filter_map(port).collect()
     }
 
+    /// The port of a listener.
+    pub fn port(&self, listener: &str) -> u16 {
+        self.ports().get(listener).copied().unwrap_or_else(|| panic!("Envoy has no listener {listener:?}"))
+    }
+
+    /// The port of its only listener.
+    pub fn only_port(&self) -> u16 {
+        let ports: Vec<u16> = self.ports().into_values().collect();
+        let [port] = ports[..] else { panic!("Envoy has {} listeners", ports.len()) };
+        port
+    }
+
     /// The value of one of its counters or gauges, if there is one of that name.
     pub fn find_counter(&self, name: &str) -> Option<u64> {
         let stats = self.ask(&format!("/stats?filter={name}")).unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,5 @@
-//! HTTP/1.1 messages, read strictly: whatever is doubtful is an error.
+//! HTTP/1.1 messages, read strictly: whatever is doubtful is an error, of the kind `InvalidData` where the bytes are wrong
+//! and `UnexpectedEof` where some are missing.
 
 use std::io::{self, BufRead, Read};
 
@@ -64,6 +65,12 @@ pub fn read_next_reply(reader: &mut impl BufRead, method: &str) -> io::Result<Re
     }
 }
 
+/// Whether the connection ends with a reply.
+pub fn is_last(reply: &Reply) -> bool {
+    let is_close = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
+    reply.headers.iter().any(is_close)
+}
+
 /// How the length of a body is told.
 enum Length {
     Known(u64),
@@ -126,7 +133,10 @@ fn chunks(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Headers)> {
 fn exactly(reader: &mut impl BufRead, size: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     let got = reader.take(size).read_to_end(&mut body)?;
-    if u64::try_from(got).ok() == Some(size) { Ok(body) } else { Err(bad(format!("{got} of {size} bytes of a body"))) }
+    if u64::try_from(got).ok() == Some(size) {
+        return Ok(body);
+    }
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{got} of {size} bytes of a body")))
 }
 
 fn line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -138,6 +148,7 @@ fn raw_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     reader.take(LINE_LIMIT).read_until(b'\n', &mut line)?;
     match line.strip_suffix(b"\r\n") {
         Some(text) => Ok(text.to_vec()),
+        None if line.is_empty() => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended")),
         None => Err(bad_line(&line)),
     }
 }

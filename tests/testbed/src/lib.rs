@@ -26,9 +26,11 @@ pub mod envoy;
 pub mod http1;
 pub mod http2;
 pub mod openwhisk;
+pub mod port;
 pub mod process;
 pub mod script;
 pub mod upstream;
+pub mod wasm_memory;
 
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ use crate::http2::{self, Part, Stream};
 use crate::script::{Greeting, Script};
 use crate::{PATIENCE, http1};
 
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 128;
+/// How many connections may wait to be accepted: all that a busy machine has not accepted yet, as Envoy gives up after 5 s.
+const BACKLOG: u32 = 4096;
 
 /// A connection, and the calls on it; in HTTP/2 one of its streams.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ struct Record {
     /// The open connections.
     streams: Mutex<BTreeMap<usize, TcpStream>>,
     is_closing: AtomicBool,
+    /// Whether the calls are not kept.
+    forgets: bool,
 }
 
 /// Calls and connections.
@@ -80,6 +82,8 @@ pub struct Seen {
     pub calls: Vec<Call>,
     /// The trailers of each call.
     pub trailers: Vec<Headers>,
+    /// What was wrong with calls that are no HTTP.
+    pub malformed: Vec<String>,
     /// How many connections were accepted.
     pub accepted: usize,
     /// How many connections are open.
@@ -97,6 +101,14 @@ impl Upstream {
     /// Starts one that speaks HTTP/1.1.
     pub fn start(script: Script) -> Self {
         Self::speaking(Protocol::Http1, script)
+    }
+
+    /// Starts one that speaks HTTP/1.1 and remembers no calls, for as many as there may be.
+    pub fn forgetful(script: Script) -> Self {
+        let mut upstream = Self::closed(Protocol::Http1, script);
+        upstream.record = Arc::new(Record { forgets: true, ..Record::default() });
+        upstream.open();
+        upstream
     }
 
     /// Starts one.
@@ -221,6 +233,9 @@ impl Record {
     }
 
     fn add(&self, call: &Call, trailers: Headers) {
+        if self.forgets {
+            return;
+        }
         self.change(|seen| {
             seen.calls.push(call.clone());
             seen.trailers.push(trailers);
@@ -266,7 +281,13 @@ impl Connection {
 
     fn serve_http1(&mut self, script: &Script) -> io::Result<()> {
         let mut reader = BufReader::new(self.socket()?.try_clone()?);
-        while let Some((call, trailers)) = http1::read_call(&mut reader)? {
+        let record = Arc::clone(&self.record);
+        let complain = |error: &io::Error| {
+            if error.kind() == io::ErrorKind::InvalidData {
+                record.change(|seen| seen.malformed.push(error.to_string()));
+            }
+        };
+        while let Some((call, trailers)) = http1::read_call(&mut reader).inspect_err(complain)? {
             self.record.add(&call, trailers);
             script(&call, self)?;
         }
