@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use openwhisk_envoy::{InvalidPrefix, Options, Protocol, render};
+use openwhisk_envoy::{InvalidPrefix, Protocol, render};
 use serde_json::{Value, json};
 use testbed::artifact;
-use testbed::bootstrap::{array, at, filter, merge, named};
+use testbed::bootstrap::{array, at, filter, merge, named, string_value};
+use testbed::envoy::{Envoy, Options};
 use testbed::upstream::Address;
 
 use crate::stage::config;
@@ -36,6 +37,20 @@ pub struct Line {
     pub changes: Value,
 }
 
+impl Line {
+    /// One that differs in nothing but the attributes of the filter.
+    pub fn of(name: &str, attributes: Value, upstream: Address) -> Self {
+        let plugin = string_value(&config(name, attributes));
+        Self { name: name.to_owned(), plugin, upstream: Some(upstream), changes: Value::Null }
+    }
+}
+
+/// An Envoy with these listeners, of whose requests none may leak: so nobody needs to be there.
+pub fn envoy(lines: &[Line], options: &Options) -> Envoy {
+    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
+    Envoy::start_with(&reference.with(lines, 1), options).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A change of the manager: these are its routes.
 pub fn routes(routes: &Value) -> Value {
     json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } })
@@ -53,7 +68,8 @@ pub fn rendered(protocol: Protocol, attributes: &Value, ca: Option<&Path>) -> Va
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let wasm = text(&artifact::filter().unwrap_or_else(|error| panic!("{error}")));
-    let options = Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..Options::default() };
+    let options =
+        openwhisk_envoy::Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..<_>::default() };
     let mut all = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
     merge(&mut all, attributes);
     let rendered = render(config("openwhisk", all).as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
@@ -70,9 +86,9 @@ impl Reference {
     pub fn of(config: &[u8]) -> Result<Self, String> {
         let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
         let route_prefix = Some("/hello".parse().map_err(|error: InvalidPrefix| format!("/hello: {error}"))?);
-        let options = Options { wasm: filter.clone(), route_prefix, ..Options::default() };
+        let options = openwhisk_envoy::Options { wasm: filter.clone(), route_prefix, ..<_>::default() };
         let read = |protocol| -> Result<Value, String> {
-            let options = Options { protocol, ..options.clone() };
+            let options = openwhisk_envoy::Options { protocol, ..options.clone() };
             let rendered = render(config, &options).map_err(|error| error.to_string())?;
             serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())
         };

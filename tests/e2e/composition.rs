@@ -91,7 +91,7 @@ impl Setup {
         });
         let mut configuration = rendered(Protocol::Http1, &attributes, None);
         change(&mut configuration);
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configuration);
         let port = envoy.only_port();
         Self { envoy, port, openwhisk }
     }

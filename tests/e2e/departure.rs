@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
-use serde_json::{Value, json};
-use testbed::bootstrap::string_value;
+use serde_json::json;
 use testbed::client::{self, chunked, head, request};
-use testbed::envoy::{Envoy, Options};
+use testbed::envoy::Options;
 use testbed::http2::client::reset_http2;
 use testbed::script::{Script, answer};
 use testbed::upstream::{Seen, Upstream};
 use tokio::net::TcpSocket;
 
-use crate::bootstrap::{self, Line, Reference, routes};
+use crate::bootstrap::{self, Line, routes};
 use crate::load::{Got, Load, count, echoes};
 use crate::stage::{Behind, Plan, Site, config};
 
@@ -115,21 +114,12 @@ fn does_as_told() -> Script {
 fn go_away_under_load(workers: usize, protocol: Protocol) {
     let start = |script| Upstream::speaking(protocol, script);
     let (staying, going) = (start(echoes()), start(does_as_told()));
-    let line = |name: &str, attributes: Value, upstream: &Upstream| Line {
-        name: name.to_owned(),
-        plugin: string_value(&config(name, attributes)),
-        upstream: Some(upstream.address()),
-        changes: Value::Null,
-    };
     let lines = [
-        line(STAY, json!({}), &staying),
-        line(GO, json!({ "timeout": TIMEOUT }), &going),
-        line(NEXT, json!({}), &going),
+        Line::of(STAY, json!({}), staying.address()),
+        Line::of(GO, json!({ "timeout": TIMEOUT }), going.address()),
+        Line::of(NEXT, json!({}), going.address()),
     ];
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start_with(&reference.with(&lines, 1), &Options { workers, ..Options::default() })
-        .unwrap_or_else(|error| panic!("{error}"));
+    let mut envoy = bootstrap::envoy(&lines, &Options { workers, ..Options::default() });
     let ports = envoy.ports();
     let (stay, go, next) = (ports[STAY], ports[GO], ports[NEXT]);
     let load = Load::start(stay);

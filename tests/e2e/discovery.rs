@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use testbed::bootstrap::{at, filter, string_value};
+use testbed::bootstrap::{at, filter};
 use testbed::envoy::{Envoy, Options};
 use testbed::upstream::Address;
 
 use crate::bootstrap::{Line, Reference};
-use crate::stage::config;
 
 /// The listener, the filter and the cluster.
 pub const SITE: &str = "update";
@@ -78,12 +77,7 @@ impl Discovered {
 impl Source {
     /// Writes the file; the rest of the configuration, which refers to it.
     fn replace(&self, attributes: Value) -> Value {
-        let line = Line {
-            name: SITE.to_owned(),
-            plugin: string_value(&config(SITE, attributes)),
-            upstream: Some(self.upstream),
-            changes: Value::Null,
-        };
+        let line = Line::of(SITE, attributes, self.upstream);
         let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
         // Nothing may leak, so nobody needs to be there.
         let mut configuration = reference.with(&[line], 1);

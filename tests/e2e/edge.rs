@@ -29,7 +29,7 @@ pub fn add(plan: &mut Plan) {
 
 fn warnings() {
     let warnings = |configuration: &Value| -> Vec<String> {
-        let envoy = Envoy::start(configuration).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(configuration);
         envoy.log().lines().filter(|line| line.contains("[warning]")).map(str::to_owned).collect()
     };
     for attributes in [json!({}), json!({ "routes": { "a": {} }, "request_body": "buffer_filter" })] {

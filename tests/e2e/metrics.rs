@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 use testbed::PATIENCE;
-use testbed::bootstrap::string_value;
 use testbed::client::{self, ask, get, request};
-use testbed::envoy::Envoy;
+use testbed::envoy::{Envoy, Options};
 use testbed::script;
 use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference};
-use crate::stage::{Plan, config};
+use crate::bootstrap::{self, Line};
+use crate::stage::Plan;
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -33,12 +32,9 @@ pub fn add(plan: &mut Plan) {
 fn envoy(sites: Vec<(&str, Value, &Upstream)>) -> Envoy {
     let line = |(action, mut attributes, upstream): (&str, Value, &Upstream)| {
         attributes["action"] = json!(action);
-        let (name, port) = (action.to_owned(), Some(upstream.address()));
-        Line { plugin: string_value(&config(&name, attributes)), name, upstream: port, changes: json!(null) }
+        Line::of(action, attributes, upstream.address())
     };
-    let lines: Vec<_> = sites.into_iter().map(line).collect();
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    Envoy::start(&reference.with(&lines, 1)).unwrap_or_else(|error| panic!("{error}"))
+    bootstrap::envoy(&sites.into_iter().map(line).collect::<Vec<_>>(), &Options::default())
 }
 
 /// The lines of `/stats/prometheus` about the filter, without its histogram's sum.

@@ -7,7 +7,7 @@ use openwhisk_envoy::{Input, Options, Router, render_all};
 use serde_json::Value;
 use testbed::artifact;
 use testbed::client::ask;
-use testbed::envoy::Envoy;
+use testbed::envoy::{self, Envoy};
 use testbed::script::{self, Script};
 use testbed::upstream::Upstream;
 
@@ -236,7 +236,8 @@ fn check(table: &str, router: Option<Router>, without: &[&str], cases: &[Case]) 
     let rendered = render_all(&[input], &options).unwrap_or_else(|error| panic!("{error}"));
     assert!(!rendered.yaml.contains(corpus::GUEST), "the key is printed");
     let configuration: Value = serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"));
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml));
+    let mut envoy = Envoy::start_with(&configuration, &envoy::Options::default())
+        .unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml));
     let port = envoy.only_port();
 
     let mut wrong = Vec::new();

@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
-use serde_json::{Value, json};
-use testbed::bootstrap::string_value;
-use testbed::envoy::{Envoy, Options};
+use serde_json::json;
+use testbed::envoy::Options;
 use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference};
+use crate::bootstrap::{self, Line};
 use crate::load::{CLIENTS, Got, Load, Request, count, echoes};
-use crate::stage::{Plan, config};
+use crate::stage::Plan;
 
 /// How often it is killed.
 const KILLS: usize = 5;
@@ -36,12 +35,8 @@ struct Span {
 fn kill_under_load(workers: usize, protocol: Protocol) {
     let name = "outage";
     let upstream = Upstream::speaking(protocol, echoes());
-    let plugin = string_value(&config(name, json!({})));
-    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start_with(&reference.with(&[line], 1), &Options { workers, ..Options::default() })
-        .unwrap_or_else(|error| panic!("{error}"));
+    let lines = [Line::of(name, json!({}), upstream.address())];
+    let mut envoy = bootstrap::envoy(&lines, &Options { workers, ..Options::default() });
     let load = Load::start(envoy.port(name));
 
     let mut spans = Vec::new();

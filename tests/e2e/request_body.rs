@@ -58,7 +58,7 @@ impl Setup {
         // Istio and Envoy Gateway cannot set it.
         filter(manager)["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         change(array(at(manager, "/http_filters")));
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configuration);
         Self { port: envoy.port("openwhisk"), envoy, openwhisk, route }
     }
 

@@ -6,7 +6,6 @@ use std::thread;
 use h2::Reason;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
-use testbed::bootstrap::string_value;
 use testbed::client::{ask, get, request};
 use testbed::envoy::Envoy;
 use testbed::http2::Part;
@@ -54,14 +53,13 @@ fn port_that_opens(plan: &mut Plan) {
 /// An Envoy that leaves a test the time to do something before the last retry, and its port.
 fn patient(upstream: &Upstream, attributes: Value) -> (Envoy, u16) {
     let name = "patient";
-    let plugin = string_value(&config(name, attributes));
-    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
+    let line = Line::of(name, attributes, upstream.address());
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
     // Nothing may leak, so nobody needs to be there.
     let mut configuration = reference.with(&[line], 1);
     let wait = json!({ "upstream.base_retry_backoff_ms": WAIT });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "patient", "static_layer": wait }] });
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     let port = envoy.port(name);
     (envoy, port)
 }

@@ -2,14 +2,13 @@
 
 use corpus::{Call, GUEST, Headers, Reply};
 use serde_json::{Map, Value, json};
-use testbed::bootstrap::string_value;
 use testbed::client::{ask, get, head, header, in_chunks, request};
-use testbed::envoy::Envoy;
+use testbed::envoy::Options;
 use testbed::openwhisk::Action;
 use testbed::script::{self, answer, sends};
 use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, route, routes};
+use crate::bootstrap::{self, Line, route, routes};
 use crate::modes::ENDLESS;
 use crate::stage::{Behind, Plan, Site, Stage, config};
 
@@ -178,15 +177,9 @@ fn ten_thousand() {
     let listed: Map<_, _> = (0..COUNT).map(|n| (format!("route-{n}"), attributes(n))).collect();
     let all: Vec<_> = (0..COUNT).map(|n| route(name, &format!("route-{n}"), &format!("/{n}"))).collect();
     let upstream = Upstream::start(script::result("{\"ready\":true}"));
-    let line = Line {
-        name: name.to_owned(),
-        plugin: string_value(&config(name, json!({ "action": null, "routes": listed }))),
-        upstream: Some(upstream.address()),
-        changes: json!({ "manager": routes(&json!(all)) }),
-    };
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start(&reference.with(&[line], 1)).unwrap_or_else(|error| panic!("{error}"));
+    let mut line = Line::of(name, json!({ "action": null, "routes": listed }), upstream.address());
+    line.changes = json!({ "manager": routes(&json!(all)) });
+    let mut envoy = bootstrap::envoy(&[line], &Options::default());
     let port = envoy.port(name);
     for n in [0, COUNT - 1] {
         let reply = get(port, &format!("/{n}"));

@@ -45,7 +45,7 @@ fn actions(change: impl FnOnce(&mut Value), paths: &[(&str, &str)]) -> Vec<Strin
         &mut configuration,
     );
     change(&mut configuration);
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let mut envoy = Envoy::start(&configuration);
     let port = envoy.only_port();
     let called = paths.iter().map(|(sent, set)| {
         let before = openwhisk.seen().calls.len();
@@ -101,7 +101,7 @@ fn same_kind() {
     let mut configuration = rendered(Protocol::Http1, &attributes, None);
     in_front("header_mutation", filter, Some(per_route))(&mut configuration);
     assert_eq!(at(&mut configuration, ROUTE)["name"], "open");
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     let port = envoy.only_port();
     let reply = ask(port, &request("GET", "/open", &[], b""));
     assert_eq!((reply.status, header(&reply, "x-added").len()), (200, 1));

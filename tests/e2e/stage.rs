@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
@@ -11,7 +10,7 @@ use openwhisk_envoy::Protocol;
 use serde_json::{Map, Value, json};
 use testbed::bootstrap::string_value;
 use testbed::client;
-use testbed::envoy::Envoy;
+use testbed::envoy::{Envoy, Options};
 use testbed::openwhisk::{Action, OpenWhisk};
 use testbed::script::{self, Greeting, Script};
 use testbed::upstream::{Address, Upstream};
@@ -211,18 +210,7 @@ impl Plan {
 
 impl Shared {
     fn stage(&self) -> Result<&Stage, &String> {
-        let start = || {
-            let sites = std::mem::take(&mut *self.sites.lock().expect("not poisoned"));
-            let (sender, receiver) = mpsc::channel();
-            // Envoy ends with the thread that started it, and the threads of the tests come and go.
-            thread::spawn(move || {
-                let _ = sender.send(Stage::start(sites));
-                loop {
-                    thread::park();
-                }
-            });
-            receiver.recv().map_err(|_| "the stage could not be started".to_owned())?
-        };
+        let start = || Stage::start(std::mem::take(&mut *self.sites.lock().expect("not poisoned")));
         self.stage.get_or_init(start).as_ref()
     }
 }
@@ -258,7 +246,7 @@ impl Stage {
             let upstream = upstream.map(|port| Address { port, protocol });
             lines.push(Line { name, plugin: string_value(&config), upstream, changes });
         }
-        let envoy = Envoy::start(&reference.with(&lines, leak.port))?;
+        let envoy = Envoy::start_with(&reference.with(&lines, leak.port), &Options::default())?;
         Ok(Self { ports: envoy.ports(), envoy, upstreams, leak, _nobody: nobody, openwhisk })
     }
 

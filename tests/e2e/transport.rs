@@ -119,7 +119,7 @@ fn certificate(case: Case) {
     };
     let api_host = format!("https://{host}:{}", upstream.port);
     let configuration = configuration(&json!({ "api_host": api_host, "ssl_verify": ssl_verify }), ca.as_ref());
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let mut envoy = Envoy::start(&configuration);
 
     let reply = get(port(&envoy), "/");
     let body = String::from_utf8_lossy(&reply.body);
@@ -150,7 +150,7 @@ fn reason() {
     // Source: Envoy's release notes, 1.38.1. Older versions always tell it.
     let guard = json!({ "envoy.reloadable_features.hide_transport_failure_reason_in_response_body": false });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "told", "static_layer": guard }] });
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     let reply = get(port(&envoy), "/");
     let (body, log) = (String::from_utf8_lossy(&reply.body), envoy.log());
     assert_eq!(reply.status, 503, "{body}");
@@ -194,7 +194,7 @@ fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
     const CALLS: usize = 50;
     let upstream = Upstream::speaking(protocol, script::result(READY));
     let configuration = configured(protocol, &at(&upstream, json!({ "keepalive": keepalive })), None);
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     for call in 0..CALLS {
         assert_eq!(get(port(&envoy), "/").status, 200, "call {call}");
     }
@@ -210,7 +210,7 @@ fn after_a_burst(protocol: Protocol) {
     let upstream = Upstream::speaking(protocol, script::answers_after(AT_ONCE, READY));
     for keepalive in [true, false] {
         let attributes = at(&upstream, json!({ "keepalive": keepalive, "keepalive_pool": 2 }));
-        let envoy = Envoy::start(&configured(protocol, &attributes, None)).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configured(protocol, &attributes, None));
         let port = port(&envoy);
         let clients: Vec<_> = (0..AT_ONCE).map(|_| thread::spawn(move || get(port, "/").status)).collect();
         let statuses: Vec<_> = clients.into_iter().map(|client| client.join().expect("a reply")).collect();
@@ -227,8 +227,7 @@ fn secure_http2() {
     let upstream = Secure::start_with(&identity, &TLS13, Some(b"h2"));
     let ca = Pem::new(&identity);
     let attributes = json!({ "api_host": format!("https://localhost:{}", upstream.port), "timeout": 1000 });
-    let envoy =
-        Envoy::start(&configured(Protocol::Http2, &attributes, Some(&ca))).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configured(Protocol::Http2, &attributes, Some(&ca)));
     // The upstream answers nothing; that both agreed is what counts.
     let _ = get(port(&envoy), "/");
     upstream.wait(|hellos| !hellos.is_empty() && hellos.iter().all(|hello| hello.protocol.as_deref() == Some(b"h2")));
@@ -237,7 +236,7 @@ fn secure_http2() {
 fn idle() {
     let upstream = Upstream::start(script::result(READY));
     let configuration = configuration(&at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     // Envoy counts from the end of the answer. That is later, however late the client has its reply.
     let asked = Instant::now();
     assert_eq!(get(port(&envoy), "/").status, 200);

@@ -82,7 +82,7 @@ impl Setup {
             let filter = filter(at(&mut configuration, MANAGER));
             filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         }
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configuration);
         Self { port: envoy.port("openwhisk"), envoy, openwhisk, socket }
     }
 

@@ -80,7 +80,7 @@ impl Edge {
             ready(call, connection)
         }));
         let gateway = Gateway::new(&openwhisk, json!({}));
-        let envoy = Envoy::start(&configuration(gateway.port, &Value::Null)).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configuration(gateway.port, &Value::Null));
         let port = envoy.port("edge");
         Self { envoy, port, gateway, openwhisk, door }
     }
@@ -238,7 +238,7 @@ fn to_an_edge() {
         // Else the only host of a cluster is asked however it is.
         "common_lb_config": { "healthy_panic_threshold": { "value": 0 } },
     });
-    let mut edge = Envoy::start(&configuration(gateway.port, &others)).unwrap_or_else(|error| panic!("{error}"));
+    let mut edge = Envoy::start(&configuration(gateway.port, &others));
     edge.wait_for_counter("cluster.gateway.membership_healthy", |healthy| healthy == 1);
     let port = edge.port("edge");
     for port in [gateway.port, port, port] {

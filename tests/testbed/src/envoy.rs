@@ -68,9 +68,9 @@ impl Default for Options {
 }
 
 impl Envoy {
-    /// Starts one with one worker and waits until it serves.
-    pub fn start(configuration: &Value) -> Result<Self, String> {
-        Self::start_with(configuration, &Options::default())
+    /// Starts one with one worker and waits until it serves; a test stops if it never does.
+    pub fn start(configuration: &Value) -> Self {
+        Self::start_with(configuration, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Starts one and waits until it serves.
