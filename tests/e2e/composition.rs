@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 use testbed::PATIENCE;
+use testbed::artifact;
 use testbed::bootstrap::{array, at};
 use testbed::client::{ask, header, request};
 use testbed::envoy::Envoy;
@@ -335,7 +336,7 @@ fn access_log() {
             () => answer(200, &[json, id], b"{}"),
         })
     });
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("access-{}.log", std::process::id()));
+    let path = artifact::temporary("access-log");
     let setup = Setup::with(script, |configuration| {
         let log = &mut array(&mut at(configuration, MANAGER)["access_log"])[0];
         log["name"] = json!("file");

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use testbed::artifact;
 use testbed::bootstrap::{at, filter};
 use testbed::envoy::{Envoy, Options};
 use testbed::upstream::Address;
@@ -39,9 +39,7 @@ struct Source {
 impl Discovered {
     /// Starts one with these attributes on top of the usual ones.
     pub fn start(discovery: Discovery, upstream: Address, attributes: Value, options: &Options) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("discovery-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder = artifact::temporary("discovery");
         fs::create_dir_all(&folder).expect("a folder");
         let source = Source { discovery, upstream, folder };
         let bootstrap = source.replace(attributes);

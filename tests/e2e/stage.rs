@@ -1,13 +1,13 @@
 //! What all tests share: one Envoy with a listener for each site, and the upstreams behind it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
 use openwhisk_envoy::Protocol;
 use serde_json::{Map, Value, json};
+use testbed::artifact;
 use testbed::bootstrap::string_value;
 use testbed::client;
 use testbed::envoy::{Envoy, Options};
@@ -194,7 +194,7 @@ impl Plan {
     pub fn run(self, arguments: &Arguments) -> bool {
         let conclusion = libtest_mimic::run(arguments, self.trials);
         for tally in self.tallies {
-            tally.write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden")).expect("the row is written");
+            tally.write(&artifact::scratch().join("golden")).expect("the row is written");
         }
         let shared = Arc::into_inner(self.shared).expect("the tests are over");
         let complaints = match shared.stage.into_inner() {

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -17,6 +16,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use testbed::PATIENCE;
+use testbed::artifact;
 use testbed::client::get;
 use testbed::envoy::Envoy;
 use testbed::script;
@@ -270,9 +270,7 @@ struct Pem(PathBuf);
 
 impl Pem {
     fn new(identity: &Identity) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("ca-{}-{}.pem", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = artifact::temporary("ca");
         fs::write(&path, &identity.pem).expect("written");
         Self(path)
     }

@@ -1,7 +1,7 @@
 //! A client: one connection at a time, one request after the other.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use corpus::Reply;
 use fastrand::Rng;
-use testbed::{PATIENCE, http1};
+use testbed::client::try_connect;
+use testbed::http1;
 use tokio::net::TcpSocket;
 
 use crate::case::{Case, Leave, Then};
@@ -69,7 +70,7 @@ pub enum Outcome {
 pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instant) -> Result<Outcome, String> {
     let mut line = match kept.take() {
         Some(line) => line,
-        None => connect(port).map_err(|error| format!("no connection: {error}"))?,
+        None => BufReader::new(try_connect(port).map_err(|error| format!("no connection: {error}"))?),
     };
     let sent = line.get_mut().write_all(&case.bytes);
     let (expected, late) = match &case.then {
@@ -135,14 +136,6 @@ fn peek(line: &mut Line, case: &Case, expected: &Expected) -> Result<Outcome, St
 fn check(expected: &Expected, reply: &Reply) -> Result<(), String> {
     let said = |wrong| format!("{wrong}\n  got {} {}", reply.status, shown(&reply.body));
     expected.check(reply).map_err(said)
-}
-
-fn connect(port: u16) -> io::Result<Line> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(BufReader::new(stream))
 }
 
 fn go_away(line: Line, leave: &Leave) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The bytes of a request.
 
 use fastrand::Rng;
+use testbed::client;
 
 /// A request that is being written.
 #[derive(Clone, Debug)]
@@ -64,15 +65,12 @@ impl Request {
 }
 
 fn in_chunks(mut body: &[u8], mut random: Rng) -> Vec<u8> {
-    let mut chunked = Vec::new();
+    let mut chunks = Vec::new();
     while !body.is_empty() {
         let (chunk, rest) = body.split_at(random.usize(1..=body.len()));
-        chunked.extend(format!("{:x}\r\n", chunk.len()).bytes());
-        chunked.extend(chunk);
-        chunked.extend(b"\r\n");
+        chunks.push(chunk);
         body = rest;
     }
-    let end: &[u8] = if random.usize(..4) == 0 { b"0\r\nx-checksum: 1\r\n\r\n" } else { b"0\r\n\r\n" };
-    chunked.extend(end);
-    chunked
+    let trailers: &[_] = if random.usize(..4) == 0 { &[("x-checksum", "1")] } else { &[] };
+    client::in_chunks(&chunks, trailers)
 }

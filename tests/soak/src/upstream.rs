@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use corpus::Call;
 use testbed::PATIENCE;
+use testbed::http1::values;
 use testbed::upstream::{Connection, Upstream};
 
 use crate::bootstrap::TOKEN;
@@ -58,7 +59,8 @@ pub fn start(clients: usize, tally: &Arc<Tally>) -> Upstream {
 
 impl Desk {
     fn serve(&self, call: &Call, connection: &mut Connection) -> io::Result<()> {
-        let ticket = header(call, "x-request-id").and_then(|id| Ticket::read(&String::from_utf8_lossy(id)));
+        let ticket =
+            values(&call.headers, "x-request-id").first().and_then(|id| Ticket::read(&String::from_utf8_lossy(id)));
         let ticket = ticket.unwrap_or(NOBODYS);
         if let Err(complaint) = self.check(&ticket, call) {
             self.tally.wrong(&format!("{complaint}: {} {} {:?}", call.method, call.path, call.headers));
@@ -71,7 +73,7 @@ impl Desk {
         self.tally.called();
         let is_of_api = call.path.starts_with("/api/v1/namespaces/guest/actions/");
         let is_known = matches!(call.method.as_str(), "POST" | "GET");
-        if !is_of_api || !is_known || header(call, "authorization") != Some(&self.authorization) {
+        if !is_of_api || !is_known || values(&call.headers, "authorization") != [self.authorization.as_slice()] {
             return Err("a call that is not of the API".to_owned());
         }
         if let Some((name, _)) = call.headers.iter().find(|(name, _)| !HEADERS.contains(&name.as_str())) {
@@ -90,11 +92,6 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// The value of a header.
-fn header<'a>(call: &'a Call, name: &str) -> Option<&'a [u8]> {
-    call.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_slice())
 }
 
 fn perform(connection: &mut Connection, Play { pause, bytes, then }: Play) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The built filter.
 pub fn filter() -> Result<PathBuf, String> {
@@ -24,9 +25,15 @@ pub fn source(path: &str) -> PathBuf {
     root.expect("this crate is two folders deep").join(path)
 }
 
-/// Where tests put what they need for a while.
+/// Where tests put what they leave behind.
 pub fn scratch() -> PathBuf {
     source("target/tmp")
+}
+
+/// A path there that nobody else has, for what is removed again.
+pub fn temporary(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    scratch().join(format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String> {

@@ -13,8 +13,10 @@ pub fn connect(port: u16) -> TcpStream {
     try_connect(port).expect("something listens")
 }
 
-fn try_connect(port: u16) -> io::Result<TcpStream> {
+/// The same, which may fail.
+pub fn try_connect(port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
@@ -148,7 +150,7 @@ pub fn leave_after(port: u16, request: &[u8]) {
 
 /// The values of a header.
 pub fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a [u8]> {
-    reply.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
+    http1::values(&reply.headers, name)
 }
 
 /// Keeps a reply for the search for secrets, the beginning of its body at least.

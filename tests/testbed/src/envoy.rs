@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -111,10 +110,8 @@ impl Envoy {
 
     /// Starts one and waits for nothing.
     pub fn spawn(configuration: &Value, options: &Options) -> Result<Self, String> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let program = artifact::envoy()?;
-        let name = format!("envoy-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = artifact::scratch().join(name);
+        let folder = artifact::temporary("envoy");
         let failed = |error: io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;
         let path = folder.join("envoy.json");

@@ -67,8 +67,12 @@ pub fn read_next_reply(reader: &mut impl BufRead, method: &str) -> io::Result<Re
 
 /// Whether the connection ends with a reply.
 pub fn is_last(reply: &Reply) -> bool {
-    let is_close = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
-    reply.headers.iter().any(is_close)
+    values(&reply.headers, "connection").contains(&&b"close"[..])
+}
+
+/// The values of a header.
+pub fn values<'a>(headers: &'a Headers, name: &str) -> Vec<&'a [u8]> {
+    headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
 }
 
 /// How the length of a body is told.
@@ -79,10 +83,7 @@ enum Length {
 }
 
 fn length(headers: &Headers) -> io::Result<Length> {
-    let all = |name: &str| -> Vec<&[u8]> {
-        headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
-    };
-    match (all("content-length").as_slice(), all("transfer-encoding").as_slice()) {
+    match (values(headers, "content-length").as_slice(), values(headers, "transfer-encoding").as_slice()) {
         ([], []) => Ok(Length::UntilEnd),
         ([], [b"chunked"]) => Ok(Length::Chunked),
         ([digits], []) => {
@@ -159,4 +160,41 @@ fn bad_line(line: &[u8]) -> io::Error {
 
 fn bad(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_read_behind_interim_ones_to_its_end() {
+        let chunked = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
+        let reply = read_reply(chunked, "GET").expect("a reply");
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
+        let only_head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
+        assert_eq!(read_reply(only_head, "HEAD").expect("a reply").body, b"");
+    }
+
+    #[test]
+    fn what_is_doubtful_is_an_error() {
+        use io::ErrorKind::{InvalidData, UnexpectedEof};
+        for (text, kind) in [
+            ("", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\n", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\ncontent-le", InvalidData),
+            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok?", InvalidData),
+            ("HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n", InvalidData),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", InvalidData),
+        ] {
+            assert_eq!(read_reply(text.as_bytes(), "GET").map_err(|error| error.kind()), Err(kind), "{text}");
+        }
+    }
 }
