@@ -26,7 +26,7 @@ const LAST: usize = 60;
 
 /// Starts Envoy, tells its process, and ends as it ends. Envoy is killed as soon as the other end of the pipe is closed,
 /// however that comes; what is left then is no folder and no process.
-const KEEPER: &str = "trap '' INT TERM; exec 3<&0; folder=$1; shift; \
+const KEEPER: &str = "trap '' HUP INT TERM; exec 3<&0; folder=$1; shift; \
                       \"$@\" 3<&- >/dev/null & envoy=$!; echo $envoy; exec >/dev/null 2>&1; \
                       { read _ <&3; kill -KILL $envoy; } & killer=$!; \
                       wait $envoy; status=$?; kill -KILL $killer; rm -rf \"$folder\"; exit $status";
