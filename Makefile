@@ -99,7 +99,7 @@ matrix: build ## Run the end-to-end tests on each minor version of Envoy (versio
 		sh envoy/install.sh $$version target/envoy-$$version || exit 1; \
 		echo "Envoy $$version: target/matrix/$$version.log"; \
 		rm -rf target/tmp/produced; \
-		ENVOY="$(CURDIR)/target/envoy-$$version/bin/envoy" cargo test --locked --test e2e >target/matrix/$$version.log 2>&1; \
+		ENVOY="$(CURDIR)/target/envoy-$$version/bin/envoy" cargo test --locked --workspace --test e2e >target/matrix/$$version.log 2>&1; \
 		echo $$? >target/matrix/$$version.status; \
 		grep '^test result' target/matrix/$$version.log | tail -n 1 | sed 's/; 0 ignored.*//'; \
 	done

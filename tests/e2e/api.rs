@@ -3,11 +3,11 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use testbed::artifact;
+use testbed::client::{ask, header, request};
+use testbed::openwhisk::Action;
 
-use crate::artifact;
 use crate::bootstrap::{route, routes};
-use crate::client::{ask, header, request};
-use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site};
 
 /// The site, and the cluster that the configuration names.

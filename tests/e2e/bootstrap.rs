@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use openwhisk_envoy::{InvalidPrefix, Options, Protocol, render};
+use openwhisk_envoy::{InvalidPrefix, Protocol, render};
 use serde_json::{Value, json};
+use testbed::artifact;
+use testbed::bootstrap::{array, at, filter, merge, named, string_value};
+use testbed::envoy::{Envoy, Options};
+use testbed::upstream::Address;
 
-use crate::artifact;
 use crate::stage::config;
-use crate::upstream::Address;
 
 /// The header that tells a request which the filter let through, and on which listener.
 pub const LEAKED_FROM: &str = "x-leaked-from";
@@ -35,9 +37,18 @@ pub struct Line {
     pub changes: Value,
 }
 
-/// The configuration of the filter as a message that reaches it as it is.
-pub fn string_value(json: &str) -> Value {
-    json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": json })
+impl Line {
+    /// One that differs in nothing but the attributes of the filter.
+    pub fn of(name: &str, attributes: Value, upstream: Address) -> Self {
+        let plugin = string_value(&config(name, attributes));
+        Self { name: name.to_owned(), plugin, upstream: Some(upstream), changes: Value::Null }
+    }
+}
+
+/// An Envoy with these listeners, of whose requests none may leak: so nobody needs to be there.
+pub fn envoy(lines: &[Line], options: &Options) -> Envoy {
+    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
+    Envoy::start_with(&reference.with(lines, 1), options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A change of the manager: these are its routes.
@@ -57,7 +68,8 @@ pub fn rendered(protocol: Protocol, attributes: &Value, ca: Option<&Path>) -> Va
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let wasm = text(&artifact::filter().unwrap_or_else(|error| panic!("{error}")));
-    let options = Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..Options::default() };
+    let options =
+        openwhisk_envoy::Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..<_>::default() };
     let mut all = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
     merge(&mut all, attributes);
     let rendered = render(config("openwhisk", all).as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
@@ -74,9 +86,9 @@ impl Reference {
     pub fn of(config: &[u8]) -> Result<Self, String> {
         let filter = artifact::filter()?.to_str().ok_or("the path of the filter is not UTF-8")?.to_owned();
         let route_prefix = Some("/hello".parse().map_err(|error: InvalidPrefix| format!("/hello: {error}"))?);
-        let options = Options { wasm: filter.clone(), route_prefix, ..Options::default() };
+        let options = openwhisk_envoy::Options { wasm: filter.clone(), route_prefix, ..<_>::default() };
         let read = |protocol| -> Result<Value, String> {
-            let options = Options { protocol, ..options.clone() };
+            let options = openwhisk_envoy::Options { protocol, ..options.clone() };
             let rendered = render(config, &options).map_err(|error| error.to_string())?;
             serde_saphyr::from_str(&rendered.yaml).map_err(|error| error.to_string())
         };
@@ -134,45 +146,4 @@ impl Reference {
 fn to_the_leak(site: &str) -> Value {
     let header = json!({ "key": LEAKED_FROM, "value": site });
     json!({ "route": { "cluster": "leak" }, "request_headers_to_add": [{ "header": header }] })
-}
-
-/// Puts fields in the place of others, at any depth. Null changes nothing.
-pub fn merge(value: &mut Value, changes: &Value) {
-    match changes {
-        Value::Null => {}
-        Value::Object(fields) => {
-            if !value.is_object() {
-                *value = json!({});
-            }
-            fields.iter().for_each(|(name, field)| merge(&mut value[name], field));
-        }
-        other => *value = other.clone(),
-    }
-}
-
-fn named(mut cluster: Value, name: &str, port: u16) -> Value {
-    cluster["name"] = json!(name);
-    cluster["type"] = json!("STATIC");
-    cluster["load_assignment"]["cluster_name"] = json!(name);
-    *at(&mut cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value") =
-        json!(port);
-    cluster
-}
-
-/// The filter in the chain of a manager of connections.
-pub fn filter(manager: &mut Value) -> &mut Value {
-    let is_wasm = |filter: &&mut Value| {
-        filter["typed_config"]["@type"].as_str().is_some_and(|name| name.ends_with(".wasm.v3.Wasm"))
-    };
-    array(at(manager, "/http_filters")).iter_mut().find(is_wasm).expect("the filter is in the chain")
-}
-
-/// What stands there.
-pub fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
-    value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
-}
-
-/// The list that it is.
-pub fn array(value: &mut Value) -> &mut Vec<Value> {
-    value.as_array_mut().expect("a list")
 }

@@ -10,12 +10,16 @@ use corpus::{Call, Reply};
 use flate2::read::GzDecoder;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::artifact;
+use testbed::bootstrap::{array, at};
+use testbed::client::{ask, header, request};
+use testbed::envoy::Envoy;
+use testbed::script::{self, answer, sends};
+use testbed::upstream::{self, Upstream};
 
-use crate::bootstrap::{array, at, rendered};
-use crate::client::{PATIENCE, ask, header, request};
-use crate::envoy::Envoy;
+use crate::bootstrap::rendered;
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream, answer, sends};
 
 pub const READY: &str = "{\"ready\":true}";
 
@@ -77,10 +81,10 @@ pub struct Setup {
 impl Setup {
     /// With a change of what `openwhisk-envoy` prints.
     pub fn new(change: impl FnOnce(&mut Value)) -> Self {
-        Self::with(upstream::result(READY), change)
+        Self::with(script::result(READY), change)
     }
 
-    pub fn with(script: upstream::Script, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn with(script: script::Script, change: impl FnOnce(&mut Value)) -> Self {
         let openwhisk = Upstream::start(script);
         let attributes = json!({
             "api_host": format!("http://127.0.0.1:{}", openwhisk.port), "parameters": "http", "timeout": 20_000,
@@ -88,8 +92,8 @@ impl Setup {
         });
         let mut configuration = rendered(Protocol::Http1, &attributes, None);
         change(&mut configuration);
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        let port = *envoy.ports().values().next().expect("a listener");
+        let envoy = Envoy::start(&configuration);
+        let port = envoy.only_port();
         Self { envoy, port, openwhisk }
     }
 
@@ -233,7 +237,7 @@ fn compressor() {
     let gzip = "type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip";
     let library = json!({ "compressor_library": { "name": "gzip", "typed_config": { "@type": gzip } } });
     let setup =
-        Setup::with(upstream::result(&long), in_front("compressor", typed("compressor.v3.Compressor", library), None));
+        Setup::with(script::result(&long), in_front("compressor", typed("compressor.v3.Compressor", library), None));
     let plain = setup.ask("GET", &[]);
     assert_eq!(
         (plain.status, plain.body.as_slice(), values(&plain, "content-encoding").len()),
@@ -332,7 +336,7 @@ fn access_log() {
             () => answer(200, &[json, id], b"{}"),
         })
     });
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("access-{}.log", std::process::id()));
+    let path = artifact::temporary("access-log");
     let setup = Setup::with(script, |configuration| {
         let log = &mut array(&mut at(configuration, MANAGER)["access_log"])[0];
         log["name"] = json!("file");

@@ -4,13 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use corpus::{Configuration, GUEST};
 use serde_json::{Value, json};
+use testbed::artifact;
+use testbed::bootstrap::string_value;
+use testbed::client::get;
+use testbed::envoy::Envoy;
+use testbed::script;
 
-use crate::artifact;
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::client::get;
-use crate::envoy::Envoy;
+use crate::bootstrap::{Line, Reference};
 use crate::stage::{Plan, config};
-use crate::upstream;
 
 /// What the filter says about a message that is not JSON.
 const PROTOBUF: &str = "the configuration is not text but a protobuf message, expected a JSON object: on Envoy put it \
@@ -48,7 +49,7 @@ pub fn add(plan: &mut Plan) {
 
     let name = "configuration::the_token_may_be_in_the_environment";
     let attributes = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
-    plan.test_site(name, attributes, upstream::result("{}"), |_, port, upstream| {
+    plan.test_site(name, attributes, script::result("{}"), |_, port, upstream| {
         assert_eq!(get(port, "/hello").status, 200);
         let calls = upstream.seen().calls;
         let authorization = calls[0].headers.iter().find(|(name, _)| name == "authorization");
@@ -76,7 +77,7 @@ fn check(plugin: &Value, errors: &[String], secrets: &[String]) {
     // Nothing is sent to this Envoy, so no port needs to be behind it.
     let configuration = reference.with(&[line], 1);
     if errors.is_empty() {
-        let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+        let mut envoy = Envoy::start(&configuration);
         assert_eq!(envoy.complaints(), Vec::<String>::new());
         return;
     }

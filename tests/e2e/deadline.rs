@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use corpus::Reply;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::client::{self, get};
+use testbed::script;
 
-use crate::client::{self, PATIENCE, get};
 use crate::modes::{ENDLESS, SLOW};
 use crate::stage::Plan;
-use crate::upstream;
 
 /// How much earlier than its deadline a reply may come: Envoy counts from the time at which its loop woke up, on a clock
 /// that goes in steps.
@@ -17,7 +18,7 @@ const SLACK: Duration = Duration::from_millis(100);
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
     let attributes = || json!({ "timeout": 1000 });
-    plan.test_site("deadline::a_silent_upstream_is_given_up", attributes(), upstream::silent(), |_, port, _| {
+    plan.test_site("deadline::a_silent_upstream_is_given_up", attributes(), script::silent(), |_, port, _| {
         let reply = given_up(timed(port), 1000, 1000);
         assert_eq!(id(&reply), None);
     });
@@ -26,7 +27,7 @@ pub fn add(plan: &mut Plan) {
         id(&given_up(timed(port), 1000, 1000));
     });
     // The filter tells it from an answer that broke off by its own clock, and that of a busy Envoy is behind.
-    let stalls = upstream::stalls_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec());
+    let stalls = script::stalls_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec());
     plan.test_site("deadline::an_answer_that_stops_in_its_body_is_given_up", attributes(), stalls, |_, port, _| {
         given_up(eventually(port, 504, 1000), 1000, 1000);
     });
@@ -38,7 +39,7 @@ pub fn add(plan: &mut Plan) {
         let id = id(&reply).expect("an id");
         assert_eq!(stage.openwhisk().wait_for_record(&id)["response"]["result"], json!({ "received": {} }));
     });
-    plan.test_site("deadline::accept_waits_a_second_longer", accept(), upstream::silent(), |_, port, _| {
+    plan.test_site("deadline::accept_waits_a_second_longer", accept(), script::silent(), |_, port, _| {
         assert_eq!(id(&given_up(timed(port), 500, 1500)), None);
     });
 }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
-use serde_json::{Value, json};
+use serde_json::json;
+use testbed::client::{self, chunked, head, request};
+use testbed::envoy::Options;
+use testbed::http2::client::reset_http2;
+use testbed::script::{Script, answer};
+use testbed::upstream::{Seen, Upstream};
 use tokio::net::TcpSocket;
 
-use crate::bootstrap::{self, Line, Reference, routes, string_value};
-use crate::client::{self, chunked, head, request};
-use crate::envoy::{Envoy, Options};
+use crate::bootstrap::{self, Line, routes};
 use crate::load::{Got, Load, count, echoes};
 use crate::stage::{Behind, Plan, Site, config};
-use crate::upstream::{Script, Seen, Upstream, answer};
 
 /// How many clients go away in each phase, half of them with a reset.
 const TIMES: usize = 20;
@@ -51,7 +53,7 @@ fn http2(plan: &mut Plan) {
         let (port, upstream) = (stage.port(name), stage.upstream(name));
         for calls in 0..TIMES {
             let is_called = || silent(&upstream.seen()) > calls;
-            let reply = client::reset_http2(port, ("/silent", b"\"silent\""), is_called, ("/quick", b"\"quick\""));
+            let reply = reset_http2(port, ("/silent", b"\"silent\""), is_called, ("/quick", b"\"quick\""));
             assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
         }
         upstream.wait("the end of the calls", |seen| seen.open <= 1);
@@ -112,21 +114,12 @@ fn does_as_told() -> Script {
 fn go_away_under_load(workers: usize, protocol: Protocol) {
     let start = |script| Upstream::speaking(protocol, script);
     let (staying, going) = (start(echoes()), start(does_as_told()));
-    let line = |name: &str, attributes: Value, upstream: &Upstream| Line {
-        name: name.to_owned(),
-        plugin: string_value(&config(name, attributes)),
-        upstream: Some(upstream.address()),
-        changes: Value::Null,
-    };
     let lines = [
-        line(STAY, json!({}), &staying),
-        line(GO, json!({ "timeout": TIMEOUT }), &going),
-        line(NEXT, json!({}), &going),
+        Line::of(STAY, json!({}), staying.address()),
+        Line::of(GO, json!({ "timeout": TIMEOUT }), going.address()),
+        Line::of(NEXT, json!({}), going.address()),
     ];
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start_with(&reference.with(&lines, 1), &Options { workers, ..Options::default() })
-        .unwrap_or_else(|error| panic!("{error}"));
+    let mut envoy = bootstrap::envoy(&lines, &Options { workers, ..Options::default() });
     let ports = envoy.ports();
     let (stay, go, next) = (ports[STAY], ports[GO], ports[NEXT]);
     let load = Load::start(stay);

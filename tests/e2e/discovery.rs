@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use testbed::artifact;
+use testbed::bootstrap::{at, filter};
+use testbed::envoy::{Envoy, Options};
+use testbed::upstream::Address;
 
-use crate::bootstrap::{Line, Reference, at, filter, string_value};
-use crate::envoy::{Envoy, Options};
-use crate::stage::config;
-use crate::upstream::Address;
+use crate::bootstrap::{Line, Reference};
 
 /// The listener, the filter and the cluster.
 pub const SITE: &str = "update";
@@ -39,9 +39,7 @@ struct Source {
 impl Discovered {
     /// Starts one with these attributes on top of the usual ones.
     pub fn start(discovery: Discovery, upstream: Address, attributes: Value, options: &Options) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("discovery-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder = artifact::temporary("discovery");
         fs::create_dir_all(&folder).expect("a folder");
         let source = Source { discovery, upstream, folder };
         let bootstrap = source.replace(attributes);
@@ -51,7 +49,7 @@ impl Discovered {
 
     /// The port of the listener.
     pub fn port(&self) -> u16 {
-        self.envoy.ports()[SITE]
+        self.envoy.port(SITE)
     }
 
     /// Gives the running Envoy other attributes.
@@ -77,12 +75,7 @@ impl Discovered {
 impl Source {
     /// Writes the file; the rest of the configuration, which refers to it.
     fn replace(&self, attributes: Value) -> Value {
-        let line = Line {
-            name: SITE.to_owned(),
-            plugin: string_value(&config(SITE, attributes)),
-            upstream: Some(self.upstream),
-            changes: Value::Null,
-        };
+        let line = Line::of(SITE, attributes, self.upstream);
         let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
         // Nothing may leak, so nobody needs to be there.
         let mut configuration = reference.with(&[line], 1);

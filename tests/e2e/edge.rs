@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::bootstrap::at;
+use testbed::client::{self, Session, ask, get, request};
+use testbed::envoy::Envoy;
 
-use crate::bootstrap::{at, rendered};
-use crate::client::{self, PATIENCE, Session, ask, get, request};
+use crate::bootstrap::rendered;
 use crate::composition::{READY, Setup};
-use crate::envoy::Envoy;
 use crate::stage::Plan;
 
 /// Where the largest number of clients is.
@@ -27,7 +29,7 @@ pub fn add(plan: &mut Plan) {
 
 fn warnings() {
     let warnings = |configuration: &Value| -> Vec<String> {
-        let envoy = Envoy::start(configuration).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(configuration);
         envoy.log().lines().filter(|line| line.contains("[warning]")).map(str::to_owned).collect()
     };
     for attributes in [json!({}), json!({ "routes": { "a": {} }, "request_body": "buffer_filter" })] {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use corpus::Reply;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::client::{ask, get, header, request};
+use testbed::script::{self, Greeting, Script, once};
 
-use crate::client::{ask, get, header, request};
 use crate::deadline::is_due;
 use crate::stage::{Behind, Plan};
-use crate::upstream::{self, Greeting, Script, once};
 
 mod http2;
 mod table;
@@ -90,7 +90,7 @@ pub fn add(plan: &mut Plan) {
     surpluses_on_idle_connections(plan);
 
     let name = "fault::without_an_upstream_attribute_the_cluster_is_host_and_port_of_api_host";
-    plan.test_site(name, json!({ "upstream": null, "api_host": "http://nowhere.example" }), upstream::result("{}"), {
+    plan.test_site(name, json!({ "upstream": null, "api_host": "http://nowhere.example" }), script::result("{}"), {
         |stage, port, upstream| {
             assert_eq!(get(port, "/hello").status, 503);
             assert_eq!(upstream.seen().calls, []);
@@ -107,7 +107,7 @@ fn ok(headers: &str, body: &str) -> Vec<u8> {
 
 /// The first call meets the fault; then the upstream is well, and the next calls get what is theirs.
 fn fault(plan: &mut Plan, protocol: Protocol, name: &str, does: Does, gets: Gets) {
-    let next = upstream::result(NEXT);
+    let next = script::result(NEXT);
     let (first, behind) = match does {
         Does::Refuse => (0, Behind::Closed(next)),
         Does::Greet(greeting) => (0, Behind::Greeting(greeting, next)),
@@ -178,7 +178,7 @@ fn surpluses_on_idle_connections(plan: &mut Plan) {
             connection.send(&surplus)?;
             connection.wait_for_close()
         });
-        let script = once(first, upstream::result(NEXT));
+        let script = once(first, script::result(NEXT));
         let name = format!("fault::surplus_on_an_idle_connection::{name}");
         plan.test_site(&name, json!({}), script, move |_, port, upstream| {
             assert_eq!(get(port, "/hello").body, RESULT.as_bytes());

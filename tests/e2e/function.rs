@@ -1,10 +1,10 @@
 //! Results of actions that no reply can be made of, too large for a golden case.
 
 use serde_json::{Map, json};
+use testbed::client::{self, get};
+use testbed::script;
 
-use crate::client::{self, get};
 use crate::stage::Plan;
-use crate::upstream;
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -17,7 +17,7 @@ pub fn add(plan: &mut Plan) {
 fn many_headers(plan: &mut Plan) {
     let result = |count: usize, size: usize| {
         let headers: Map<_, _> = (0..count).map(|n| (format!("x-{n}"), json!("v".repeat(size)))).collect();
-        upstream::result(json!({ "statusCode": 201, "headers": headers, "body": "x" }).to_string())
+        script::result(json!({ "statusCode": 201, "headers": headers, "body": "x" }).to_string())
     };
     plan.test_site("function::as_many_headers_as_may_be_arrive", json!({}), result(94, 1), |_, port, _| {
         let reply = get(port, "/hello");
@@ -50,7 +50,7 @@ fn many_headers(plan: &mut Plan) {
 fn deep_nesting(plan: &mut Plan) {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let body = deep.clone();
-    let shaped = upstream::result(format!("{{\"body\":{deep}}}"));
+    let shaped = script::result(format!("{{\"body\":{deep}}}"));
     plan.test_site("function::a_body_nested_10000_deep_is_handed_on", json!({}), shaped, move |_, port, _| {
         assert!(get(port, "/hello").body == body.as_bytes(), "the body is changed");
     });
@@ -58,7 +58,7 @@ fn deep_nesting(plan: &mut Plan) {
         ("function::headers_nested_10000_deep_break_a_rule", format!("{{\"headers\":{{\"x\":{deep}}}}}")),
         ("function::a_status_code_nested_10000_deep_breaks_a_rule", format!("{{\"statusCode\":{deep}}}")),
     ] {
-        plan.test_site(name, json!({}), upstream::result(result), |_, port, _| {
+        plan.test_site(name, json!({}), script::result(result), |_, port, _| {
             assert_eq!(get(port, "/hello").status, 502);
         });
     }
@@ -67,15 +67,10 @@ fn deep_nesting(plan: &mut Plan) {
 fn a_megabyte(plan: &mut Plan) {
     let result = format!("{{\"text\":\"{}\"}}", "x".repeat(1 << 20));
     let expected = result.clone();
-    plan.test_site(
-        "function::a_result_of_1_mb_is_handed_on",
-        json!({}),
-        upstream::result(result),
-        move |_, port, _| {
-            let reply = get(port, "/hello");
-            assert_eq!(reply.status, 200);
-            assert_eq!(client::header(&reply, "content-length"), [expected.len().to_string().as_bytes()]);
-            assert!(reply.body == expected.as_bytes(), "the body is changed");
-        },
-    );
+    plan.test_site("function::a_result_of_1_mb_is_handed_on", json!({}), script::result(result), move |_, port, _| {
+        let reply = get(port, "/hello");
+        assert_eq!(reply.status, 200);
+        assert_eq!(client::header(&reply, "content-length"), [expected.len().to_string().as_bytes()]);
+        assert!(reply.body == expected.as_bytes(), "the body is changed");
+    });
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use corpus::{Answer, Call, Case, Driver, Fault, Tally};
 use openwhisk_envoy::Protocol;
+use testbed::artifact;
+use testbed::client;
+use testbed::openwhisk::Action;
+use testbed::script::{self, Script};
 
-use crate::artifact;
-use crate::client;
-use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, Stage};
-use crate::upstream::{self, Script};
 
 /// Adds a test for each case and driver.
 pub fn add(plan: &mut Plan) {
@@ -91,23 +91,23 @@ fn action(case: &Case) -> Option<Action> {
 
 fn scripted(case: &Case) -> Behind {
     match &case.answer {
-        None => Behind::Script(upstream::result("\"the case expects no call\"")),
+        None => Behind::Script(script::result("\"the case expects no call\"")),
         Some(Answer::Fault(Fault::Unreachable)) => Behind::Nobody,
         Some(Answer::Fault(Fault::UnknownUpstream)) => Behind::NoCluster,
         Some(Answer::Fault(fault)) => Behind::Script(faulty(*fault)),
         Some(Answer::Whole { status, headers, body }) => {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            Behind::Script(upstream::sends(upstream::answer(*status, &headers, body)))
+            Behind::Script(script::sends(script::answer(*status, &headers, body)))
         }
     }
 }
 
 fn faulty(fault: Fault) -> Script {
     match fault {
-        Fault::Closed => upstream::breaks_off_after(Vec::new()),
-        Fault::BrokenOff => upstream::breaks_off_after(
+        Fault::Closed => script::breaks_off_after(Vec::new()),
+        Fault::BrokenOff => script::breaks_off_after(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":".to_vec(),
         ),
-        Fault::Silent | Fault::Unreachable | Fault::UnknownUpstream => upstream::silent(),
+        Fault::Silent | Fault::Unreachable | Fault::UnknownUpstream => script::silent(),
     }
 }

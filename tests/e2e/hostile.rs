@@ -18,12 +18,12 @@ mod results;
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::envoy::{Envoy, Options};
+use testbed::process::Memory;
+use testbed::upstream::Upstream;
 
 use crate::bootstrap::rendered;
-use crate::envoy::{Envoy, Options};
-use crate::memory::Memory;
 use crate::stage::Plan;
-use crate::upstream::Upstream;
 
 const MIB: usize = 1 << 20;
 
@@ -64,7 +64,7 @@ impl Gateway {
         change(&mut configuration);
         let options = Options { workers, ..Options::default() };
         let envoy = Envoy::start_with(&configuration, &options).unwrap_or_else(|error| panic!("{error}"));
-        let port = *envoy.ports().values().next().expect("a listener");
+        let port = envoy.only_port();
         Self { envoy, port }
     }
 

@@ -4,12 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use corpus::Reply;
 use serde_json::{Value, json};
+use testbed::client::{ask, chunked, head, header, request};
+use testbed::http2::client::ask_http2;
+use testbed::openwhisk::Action;
+use testbed::script;
 
 use crate::bootstrap::{route, routes};
-use crate::client::{ask, ask_http2, chunked, head, header, request};
-use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, config};
-use crate::upstream;
 
 /// The site whose action answers with its parameters.
 const SITE: &str = "http_context";
@@ -224,7 +225,7 @@ fn huge_bodies(plan: &mut Plan) {
         ("http_context::48_mb_of_nul_harm_nobody", text, nuls),
         ("http_context::20_mb_of_fields_harm_nobody", form, fields),
     ] {
-        let behind = Behind::Script(upstream::result("{}"));
+        let behind = Behind::Script(script::result("{}"));
         let site = Site { name: name.to_owned(), config: config(name, json!({ "parameters": "http" })), behind };
         let mut route = route(name, "hello", "/hello");
         route["request_body_buffer_limit"] = json!(64 << 20);
@@ -262,7 +263,7 @@ fn reserved(plan: &mut Plan) {
     for (name, bytes) in requests {
         let name = format!("http_context::reserved::{name}");
         let attributes = json!({ "parameters": "http" });
-        plan.test_site(&name, attributes, upstream::result("{}"), move |_, port, upstream| {
+        plan.test_site(&name, attributes, script::result("{}"), move |_, port, upstream| {
             let reply = ask(port, &bytes);
             let text = String::from_utf8_lossy(&reply.body);
             assert_eq!(reply.status, 400, "{text}");

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use corpus::Reply;
 use serde_json::Value;
-
-use crate::client::{PATIENCE, Session, header};
-use crate::upstream::{Script, answer};
+use testbed::PATIENCE;
+use testbed::client::Session;
+use testbed::http1;
+use testbed::script::{Script, answer};
 
 /// How many clients ask at a time.
 pub const CLIENTS: usize = 8;
@@ -160,8 +161,7 @@ fn ask(session: &mut Option<Session>, port: u16, body: &[u8]) -> io::Result<Repl
     if !current.is_idle() {
         return Err(io::Error::other("bytes after the reply"));
     }
-    let is_last = header(&reply, "connection").contains(&&b"close"[..]);
-    *session = Some(current).filter(|_| !is_last);
+    *session = Some(current).filter(|_| !http1::is_last(&reply));
     Ok(reply)
 }
 

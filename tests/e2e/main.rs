@@ -14,18 +14,10 @@
 )]
 
 // What tests are made of.
-mod artifact;
 mod bootstrap;
-mod client;
 mod discovery;
-mod envoy;
-mod http1;
-mod http2;
 mod load;
-mod memory;
-mod openwhisk;
 mod stage;
-mod upstream;
 
 // The tests.
 /// `tests/api`, the HTTP API in one action that docs/functions.md shows.

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::client::{self, ask, get, request};
+use testbed::envoy::{Envoy, Options};
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::client::{self, PATIENCE, ask, get, request};
-use crate::envoy::Envoy;
-use crate::stage::{Plan, config};
-use crate::upstream::{self, Upstream};
+use crate::bootstrap::{self, Line};
+use crate::stage::Plan;
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -30,12 +32,9 @@ pub fn add(plan: &mut Plan) {
 fn envoy(sites: Vec<(&str, Value, &Upstream)>) -> Envoy {
     let line = |(action, mut attributes, upstream): (&str, Value, &Upstream)| {
         attributes["action"] = json!(action);
-        let (name, port) = (action.to_owned(), Some(upstream.address()));
-        Line { plugin: string_value(&config(&name, attributes)), name, upstream: port, changes: json!(null) }
+        Line::of(action, attributes, upstream.address())
     };
-    let lines: Vec<_> = sites.into_iter().map(line).collect();
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    Envoy::start(&reference.with(&lines, 1)).unwrap_or_else(|error| panic!("{error}"))
+    bootstrap::envoy(&sites.into_iter().map(line).collect::<Vec<_>>(), &Options::default())
 }
 
 /// The lines of `/stats/prometheus` about the filter, without its histogram's sum.
@@ -47,11 +46,11 @@ fn scrape(envoy: &Envoy) -> BTreeMap<String, String> {
 }
 
 fn labels() {
-    let good = Upstream::start(upstream::result("{}"));
-    let missing = Upstream::start(upstream::sends(upstream::answer(404, JSON, b"{\"error\":\"no\"}")));
-    let slow = Upstream::start(upstream::silent());
-    let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
-    let wrong = Upstream::start(upstream::result("{\"statusCode\":0}"));
+    let good = Upstream::start(script::result("{}"));
+    let missing = Upstream::start(script::sends(script::answer(404, JSON, b"{\"error\":\"no\"}")));
+    let slow = Upstream::start(script::silent());
+    let nobody = Upstream::closed(Protocol::Http1, script::silent());
+    let wrong = Upstream::start(script::result("{\"statusCode\":0}"));
     let mut envoy = envoy(vec![
         ("good", json!({ "package": "my shop", "max_req_body_size": 10 }), &good),
         ("missing", json!({}), &missing),
@@ -101,9 +100,9 @@ fn labels() {
 }
 
 fn in_flight() {
-    let slow = Upstream::start(upstream::silent());
+    let slow = Upstream::start(script::silent());
     let mut envoy = envoy(vec![("slow", json!({}), &slow)]);
-    let port = envoy.ports()["slow"];
+    let port = envoy.port("slow");
     let gauge = "wasmcustom.openwhisk_calls_in_flight;action=guest/slow";
     let mut streams: Vec<_> = (0..3).map(|_| client::connect(port)).collect();
     for stream in &mut streams {

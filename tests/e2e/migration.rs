@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use openwhisk_envoy::{Input, Options, Router, render_all};
 use serde_json::Value;
+use testbed::artifact;
+use testbed::client::ask;
+use testbed::envoy::{self, Envoy};
+use testbed::script::{self, Script};
+use testbed::upstream::Upstream;
 
-use crate::artifact;
-use crate::client::ask;
-use crate::envoy::Envoy;
 use crate::stage::Plan;
-use crate::upstream::{self, Script, Upstream};
 
 /// Who answers a request that no route of the filter takes.
 const REST: &str = "404";
@@ -235,8 +236,9 @@ fn check(table: &str, router: Option<Router>, without: &[&str], cases: &[Case]) 
     let rendered = render_all(&[input], &options).unwrap_or_else(|error| panic!("{error}"));
     assert!(!rendered.yaml.contains(corpus::GUEST), "the key is printed");
     let configuration: Value = serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"));
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let mut envoy = Envoy::start_with(&configuration, &envoy::Options::default())
+        .unwrap_or_else(|error| panic!("{error}\n{}", rendered.yaml));
+    let port = envoy.only_port();
 
     let mut wrong = Vec::new();
     for (method, host, path, headers, expected) in cases {
@@ -266,7 +268,5 @@ fn action(path: &str) -> &str {
 
 /// Answers with the name of the action.
 fn tells_its_name() -> Script {
-    Arc::new(|call, connection| {
-        upstream::result(format!("{{\"action\":\"{}\"}}", action(&call.path)))(call, connection)
-    })
+    Arc::new(|call, connection| script::result(format!("{{\"action\":\"{}\"}}", action(&call.path)))(call, connection))
 }

@@ -2,8 +2,8 @@
 
 use corpus::Reply;
 use serde_json::{Value, json};
+use testbed::client::{ask, header, request};
 
-use crate::client::{ask, header, request};
 use crate::stage::Plan;
 
 /// An action that does not end before `OpenWhisk` ends it, after a minute.

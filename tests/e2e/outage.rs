@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use openwhisk_envoy::Protocol;
-use serde_json::{Value, json};
+use serde_json::json;
+use testbed::envoy::Options;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::envoy::{Envoy, Options};
+use crate::bootstrap::{self, Line};
 use crate::load::{CLIENTS, Got, Load, Request, count, echoes};
-use crate::stage::{Plan, config};
-use crate::upstream::Upstream;
+use crate::stage::Plan;
 
 /// How often it is killed.
 const KILLS: usize = 5;
@@ -35,13 +35,9 @@ struct Span {
 fn kill_under_load(workers: usize, protocol: Protocol) {
     let name = "outage";
     let upstream = Upstream::speaking(protocol, echoes());
-    let plugin = string_value(&config(name, json!({})));
-    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start_with(&reference.with(&[line], 1), &Options { workers, ..Options::default() })
-        .unwrap_or_else(|error| panic!("{error}"));
-    let load = Load::start(envoy.ports()[name]);
+    let lines = [Line::of(name, json!({}), upstream.address())];
+    let mut envoy = bootstrap::envoy(&lines, &Options { workers, ..Options::default() });
+    let load = Load::start(envoy.port(name));
 
     let mut spans = Vec::new();
     let mut from = Instant::now();

@@ -4,13 +4,15 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
+use testbed::bootstrap::{array, at, filter, string_value};
+use testbed::client::{self, ask, get, head};
+use testbed::envoy::Envoy;
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, array, at, filter, string_value};
-use crate::client::{self, ask, get, head};
+use crate::bootstrap::{Line, Reference};
 use crate::composition::MANAGER;
-use crate::envoy::Envoy;
 use crate::stage::{Plan, config};
-use crate::upstream::{self, Upstream};
 use crate::wire;
 
 const READY: &str = "{\"ready\":true}";
@@ -44,7 +46,7 @@ impl Setup {
         config["api_host"] = json!("http://127.0.0.1");
         let config = config.to_string();
         let reference = Reference::of(config.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-        let (openwhisk, route) = (Upstream::start(upstream::result(READY)), Upstream::start(upstream::result("1")));
+        let (openwhisk, route) = (Upstream::start(script::result(READY)), Upstream::start(script::result("1")));
         let line = Line {
             name: "openwhisk".to_owned(),
             plugin: string_value(&config),
@@ -56,8 +58,8 @@ impl Setup {
         // Istio and Envoy Gateway cannot set it.
         filter(manager)["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         change(array(at(manager, "/http_filters")));
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, route }
+        let envoy = Envoy::start(&configuration);
+        Self { port: envoy.port("openwhisk"), envoy, openwhisk, route }
     }
 
     /// Fails if anything reached the upstream of the route, a head without its body too, or went wrong inside.

@@ -6,13 +6,14 @@ use std::thread;
 use h2::Reason;
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
+use testbed::client::{ask, get, request};
+use testbed::envoy::Envoy;
+use testbed::http2::Part;
+use testbed::script::{self, answer, breaks_off_after, sends};
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, string_value};
-use crate::client::{ask, get, request};
-use crate::envoy::Envoy;
-use crate::http2::Part;
+use crate::bootstrap::{Line, Reference};
 use crate::stage::{Behind, Plan, Site, config};
-use crate::upstream::{self, Upstream, answer, breaks_off_after, sends};
 
 /// What the action returns.
 const READY: &str = "{\"ready\":true}";
@@ -33,7 +34,7 @@ fn port_that_opens(plan: &mut Plan) {
     for (name, size) in [("without_a_body", 0), ("with_500_kb", 500 << 10)] {
         plan.test_alone(&format!("retries::a_port_that_opens_late_is_reached_{name}"), move || {
             let body: Vec<_> = (0..size).map(|n| b"0123456789"[n % 10]).collect();
-            let upstream = Upstream::closed(Protocol::Http1, upstream::result(READY));
+            let upstream = Upstream::closed(Protocol::Http1, script::result(READY));
             let (envoy, port) = patient(&upstream, json!({ "retries": 5 }));
             let reply = thread::scope(|scope| {
                 let client = scope.spawn(|| ask(port, &request("POST", "/hello", &[], &body)));
@@ -52,15 +53,14 @@ fn port_that_opens(plan: &mut Plan) {
 /// An Envoy that leaves a test the time to do something before the last retry, and its port.
 fn patient(upstream: &Upstream, attributes: Value) -> (Envoy, u16) {
     let name = "patient";
-    let plugin = string_value(&config(name, attributes));
-    let line = Line { name: name.to_owned(), plugin, upstream: Some(upstream.address()), changes: Value::Null };
+    let line = Line::of(name, attributes, upstream.address());
     let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
     // Nothing may leak, so nobody needs to be there.
     let mut configuration = reference.with(&[line], 1);
     let wait = json!({ "upstream.base_retry_backoff_ms": WAIT });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "patient", "static_layer": wait }] });
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = envoy.ports()[name];
+    let envoy = Envoy::start(&configuration);
+    let port = envoy.port(name);
     (envoy, port)
 }
 
@@ -89,7 +89,7 @@ fn port_that_stays_closed(plan: &mut Plan) {
 
     // The retries alone would take many seconds, and their end would be a 503.
     plan.test_alone("retries::they_end_at_the_deadline", || {
-        let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
+        let nobody = Upstream::closed(Protocol::Http1, script::silent());
         let (_envoy, port) = patient(&nobody, json!({ "retries": 5, "timeout": 20 }));
         for _ in 0..20 {
             let reply = get(port, "/hello");
@@ -104,14 +104,14 @@ fn calls_that_were_seen(plan: &mut Plan) {
     let text_type = [("content-type", "text/plain")];
     let overloaded = b"{\"code\":\"1\",\"error\":\"overloaded\"}";
     let cases = [
-        ("reset", upstream::resets(), 503),
+        ("reset", script::resets(), 503),
         ("closed", breaks_off_after(Vec::new()), 503),
         ("closed_in_the_answer", breaks_off_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()), 502),
         ("answered_with_500", sends(answer(500, &json_type, overloaded)), 500),
         ("answered_with_503", sends(answer(503, &json_type, overloaded)), 503),
         ("answered_with_503_as_envoy_does", sends(answer(503, &text_type, b"upstream connect error")), 503),
         ("answered_with_429", sends(answer(429, &json_type, overloaded)), 429),
-        ("never_answered", upstream::silent(), 504),
+        ("never_answered", script::silent(), 504),
     ];
     for (name, script, status) in cases {
         let name = format!("retries::a_call_is_made_once_that_was_{name}");
@@ -131,8 +131,8 @@ fn calls_that_were_seen(plan: &mut Plan) {
 fn refused_streams(plan: &mut Plan) {
     for (reason, status, made) in [(Reason::REFUSED_STREAM, 200, 2), (Reason::INTERNAL_ERROR, 503, 1)] {
         let name = format!("retries::over_http2_a_call_is_made_once_more_if_it_was_refused::{reason:?}");
-        let resets: upstream::Script = Arc::new(move |_, connection| connection.part(Part::Reset(reason)));
-        let behind = Behind::Script(upstream::once(resets, upstream::result(READY)));
+        let resets: script::Script = Arc::new(move |_, connection| connection.part(Part::Reset(reason)));
+        let behind = Behind::Script(script::once(resets, script::result(READY)));
         plan.test_behind(Protocol::Http2, &name, json!({ "retries": 5 }), behind, move |_, port, upstream| {
             let reply = ask(port, &request("POST", "/hello", &[], b"{\"name\":\"world\"}"));
             assert_eq!((reply.status, upstream.seen().calls.len()), (status, made));

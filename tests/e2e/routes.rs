@@ -2,14 +2,15 @@
 
 use corpus::{Call, GUEST, Headers, Reply};
 use serde_json::{Map, Value, json};
+use testbed::client::{ask, get, head, header, in_chunks, request};
+use testbed::envoy::Options;
+use testbed::openwhisk::Action;
+use testbed::script::{self, answer, sends};
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, route, routes, string_value};
-use crate::client::{ask, get, head, header, in_chunks, request};
-use crate::envoy::Envoy;
+use crate::bootstrap::{self, Line, route, routes};
 use crate::modes::ENDLESS;
-use crate::openwhisk::Action;
 use crate::stage::{Behind, Plan, Site, Stage, config};
-use crate::upstream::{self, Upstream, answer, sends};
 
 /// The listener; the routes that name no upstream are served by the local `OpenWhisk`.
 const SITE: &str = "routes";
@@ -80,7 +81,7 @@ fn listener(plan: &mut Plan) {
     } });
     let site = Site { name: PLAIN.to_owned(), config: config(PLAIN, json!({})), behind };
     plan.site_with(site, json!({ "cluster": cluster }));
-    plan.scripted(OTHER, json!({}), upstream::result("{\"far\":true}"));
+    plan.scripted(OTHER, json!({}), script::result("{\"far\":true}"));
 }
 
 fn each(stage: &Stage) {
@@ -175,17 +176,11 @@ fn ten_thousand() {
     let attributes = |n| json!({ "package": "many", "action": format!("action-{n}"), "timeout": 1000 + n });
     let listed: Map<_, _> = (0..COUNT).map(|n| (format!("route-{n}"), attributes(n))).collect();
     let all: Vec<_> = (0..COUNT).map(|n| route(name, &format!("route-{n}"), &format!("/{n}"))).collect();
-    let upstream = Upstream::start(upstream::result("{\"ready\":true}"));
-    let line = Line {
-        name: name.to_owned(),
-        plugin: string_value(&config(name, json!({ "action": null, "routes": listed }))),
-        upstream: Some(upstream.address()),
-        changes: json!({ "manager": routes(&json!(all)) }),
-    };
-    let reference = Reference::read().unwrap_or_else(|error| panic!("{error}"));
-    // Nothing may leak, so nobody needs to be there.
-    let mut envoy = Envoy::start(&reference.with(&[line], 1)).unwrap_or_else(|error| panic!("{error}"));
-    let port = envoy.ports()[name];
+    let upstream = Upstream::start(script::result("{\"ready\":true}"));
+    let mut line = Line::of(name, json!({ "action": null, "routes": listed }), upstream.address());
+    line.changes = json!({ "manager": routes(&json!(all)) });
+    let mut envoy = bootstrap::envoy(&[line], &Options::default());
+    let port = envoy.port(name);
     for n in [0, COUNT - 1] {
         let reply = get(port, &format!("/{n}"));
         assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{\"ready\":true}"[..]));

@@ -1,13 +1,15 @@
 //! Filters in front that change the path of a request: the action is that of the route which the new path has.
 
 use serde_json::{Value, json};
+use testbed::bootstrap::{array, at};
+use testbed::client::{ask, header, request};
+use testbed::envoy::Envoy;
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{array, at, rendered};
-use crate::client::{ask, header, request};
+use crate::bootstrap::rendered;
 use crate::composition::{FILTERS, ROUTE, in_front, typed};
-use crate::envoy::Envoy;
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
 use openwhisk_envoy::Protocol;
 
 /// The routes, each with an action of its own name.
@@ -31,7 +33,7 @@ pub fn add(plan: &mut Plan) {
 
 /// Which actions were called, one for each request: the path the client sent, and the one that the filter set.
 fn actions(change: impl FnOnce(&mut Value), paths: &[(&str, &str)]) -> Vec<String> {
-    let openwhisk = Upstream::start(upstream::result("{}"));
+    let openwhisk = Upstream::start(script::result("{}"));
     let routes: serde_json::Map<_, _> =
         ROUTES.iter().map(|name| ((*name).to_owned(), json!({ "action": name }))).collect();
     let attributes = json!({
@@ -43,8 +45,8 @@ fn actions(change: impl FnOnce(&mut Value), paths: &[(&str, &str)]) -> Vec<Strin
         &mut configuration,
     );
     change(&mut configuration);
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let mut envoy = Envoy::start(&configuration);
+    let port = envoy.only_port();
     let called = paths.iter().map(|(sent, set)| {
         let before = openwhisk.seen().calls.len();
         let reply = ask(port, &request("GET", sent, &[("x-path", set)], b""));
@@ -92,15 +94,15 @@ fn same_kind() {
     ] } });
     let filter = typed("header_mutation.v3.HeaderMutation", json!({}));
     let per_route = typed("header_mutation.v3.HeaderMutationPerRoute", append);
-    let openwhisk = Upstream::start(upstream::result("{}"));
+    let openwhisk = Upstream::start(script::result("{}"));
     let attributes = json!({
         "api_host": format!("http://127.0.0.1:{}", openwhisk.port), "routes": { "open": { "action": "open" } },
     });
     let mut configuration = rendered(Protocol::Http1, &attributes, None);
     in_front("header_mutation", filter, Some(per_route))(&mut configuration);
     assert_eq!(at(&mut configuration, ROUTE)["name"], "open");
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-    let port = *envoy.ports().values().next().expect("a listener");
+    let envoy = Envoy::start(&configuration);
+    let port = envoy.only_port();
     let reply = ask(port, &request("GET", "/open", &[], b""));
     assert_eq!((reply.status, header(&reply, "x-added").len()), (200, 1));
 }

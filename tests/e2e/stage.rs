@@ -1,20 +1,21 @@
 //! What all tests share: one Envoy with a listener for each site, and the upstreams behind it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
 use openwhisk_envoy::Protocol;
 use serde_json::{Map, Value, json};
+use testbed::artifact;
+use testbed::bootstrap::string_value;
+use testbed::client;
+use testbed::envoy::{Envoy, Options};
+use testbed::openwhisk::{Action, OpenWhisk};
+use testbed::script::{self, Greeting, Script};
+use testbed::upstream::{Address, Upstream};
 
-use crate::bootstrap::{LEAKED_FROM, Line, Reference, string_value};
-use crate::client;
-use crate::envoy::Envoy;
-use crate::openwhisk::{Action, OpenWhisk};
-use crate::upstream::{self, Address, Greeting, Script, Upstream};
+use crate::bootstrap::{LEAKED_FROM, Line, Reference};
 
 /// The site that serves the good request after each bad one.
 const GOOD: &str = "good";
@@ -193,7 +194,7 @@ impl Plan {
     pub fn run(self, arguments: &Arguments) -> bool {
         let conclusion = libtest_mimic::run(arguments, self.trials);
         for tally in self.tallies {
-            tally.write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden")).expect("the row is written");
+            tally.write(&artifact::scratch().join("golden")).expect("the row is written");
         }
         let shared = Arc::into_inner(self.shared).expect("the tests are over");
         let complaints = match shared.stage.into_inner() {
@@ -209,30 +210,19 @@ impl Plan {
 
 impl Shared {
     fn stage(&self) -> Result<&Stage, &String> {
-        let start = || {
-            let sites = std::mem::take(&mut *self.sites.lock().expect("not poisoned"));
-            let (sender, receiver) = mpsc::channel();
-            // Envoy ends with the thread that started it, and the threads of the tests come and go.
-            thread::spawn(move || {
-                let _ = sender.send(Stage::start(sites));
-                loop {
-                    thread::park();
-                }
-            });
-            receiver.recv().map_err(|_| "the stage could not be started".to_owned())?
-        };
+        let start = || Stage::start(std::mem::take(&mut *self.sites.lock().expect("not poisoned")));
         self.stage.get_or_init(start).as_ref()
     }
 }
 
 impl Stage {
     fn start(mut sites: Vec<Planned>) -> Result<Self, String> {
-        let good = upstream::result(r#"{"ready":true}"#);
+        let good = script::result(r#"{"ready":true}"#);
         let good = Site { name: GOOD.to_owned(), config: config(GOOD, json!({})), behind: Behind::Script(good) };
         sites.push(Planned { site: good, protocol: Protocol::Http1, changes: Value::Null });
         let reference = Reference::read()?;
-        let leak = Upstream::start(upstream::result("\"leaked\""));
-        let nobody = Upstream::closed(Protocol::Http1, upstream::silent());
+        let leak = Upstream::start(script::result("\"leaked\""));
+        let nobody = Upstream::closed(Protocol::Http1, script::silent());
         let openwhisk = OpenWhisk::start();
         let mut upstreams = BTreeMap::new();
         let mut lines = Vec::new();
@@ -256,7 +246,7 @@ impl Stage {
             let upstream = upstream.map(|port| Address { port, protocol });
             lines.push(Line { name, plugin: string_value(&config), upstream, changes });
         }
-        let envoy = Envoy::start(&reference.with(&lines, leak.port))?;
+        let envoy = Envoy::start_with(&reference.with(&lines, leak.port), &Options::default())?;
         Ok(Self { ports: envoy.ports(), envoy, upstreams, leak, _nobody: nobody, openwhisk })
     }
 

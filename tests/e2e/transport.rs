@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -16,14 +15,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::artifact;
+use testbed::client::get;
+use testbed::envoy::Envoy;
+use testbed::script;
+use testbed::upstream::Upstream;
 
 use crate::bootstrap::rendered;
-use crate::client::{PATIENCE, get};
 use crate::deadline::is_due;
-use crate::envoy::Envoy;
-use crate::http1;
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
+use testbed::http1;
 
 const READY: &str = "{\"ready\":true}";
 
@@ -117,7 +119,7 @@ fn certificate(case: Case) {
     };
     let api_host = format!("https://{host}:{}", upstream.port);
     let configuration = configuration(&json!({ "api_host": api_host, "ssl_verify": ssl_verify }), ca.as_ref());
-    let mut envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let mut envoy = Envoy::start(&configuration);
 
     let reply = get(port(&envoy), "/");
     let body = String::from_utf8_lossy(&reply.body);
@@ -148,7 +150,7 @@ fn reason() {
     // Source: Envoy's release notes, 1.38.1. Older versions always tell it.
     let guard = json!({ "envoy.reloadable_features.hide_transport_failure_reason_in_response_body": false });
     configuration["layered_runtime"] = json!({ "layers": [{ "name": "told", "static_layer": guard }] });
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     let reply = get(port(&envoy), "/");
     let (body, log) = (String::from_utf8_lossy(&reply.body), envoy.log());
     assert_eq!(reply.status, 503, "{body}");
@@ -179,7 +181,7 @@ fn merged(mut object: Value, attributes: Value) -> Value {
 
 /// The port of its only listener.
 fn port(envoy: &Envoy) -> u16 {
-    *envoy.ports().values().next().expect("a listener")
+    envoy.only_port()
 }
 
 /// The attributes for a scripted upstream.
@@ -190,9 +192,9 @@ fn at(upstream: &Upstream, attributes: Value) -> Value {
 /// Without keep-alive each call has a connection of its own, with it they share one.
 fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
     const CALLS: usize = 50;
-    let upstream = Upstream::speaking(protocol, upstream::result(READY));
+    let upstream = Upstream::speaking(protocol, script::result(READY));
     let configuration = configured(protocol, &at(&upstream, json!({ "keepalive": keepalive })), None);
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     for call in 0..CALLS {
         assert_eq!(get(port(&envoy), "/").status, 200, "call {call}");
     }
@@ -205,10 +207,10 @@ fn kept(protocol: Protocol, keepalive: bool, expected: usize) {
 /// Many calls at once leave more connections, or streams, than those that follow need.
 fn after_a_burst(protocol: Protocol) {
     const AT_ONCE: usize = 30;
-    let upstream = Upstream::speaking(protocol, upstream::answers_after(AT_ONCE, READY));
+    let upstream = Upstream::speaking(protocol, script::answers_after(AT_ONCE, READY));
     for keepalive in [true, false] {
         let attributes = at(&upstream, json!({ "keepalive": keepalive, "keepalive_pool": 2 }));
-        let envoy = Envoy::start(&configured(protocol, &attributes, None)).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start(&configured(protocol, &attributes, None));
         let port = port(&envoy);
         let clients: Vec<_> = (0..AT_ONCE).map(|_| thread::spawn(move || get(port, "/").status)).collect();
         let statuses: Vec<_> = clients.into_iter().map(|client| client.join().expect("a reply")).collect();
@@ -225,17 +227,16 @@ fn secure_http2() {
     let upstream = Secure::start_with(&identity, &TLS13, Some(b"h2"));
     let ca = Pem::new(&identity);
     let attributes = json!({ "api_host": format!("https://localhost:{}", upstream.port), "timeout": 1000 });
-    let envoy =
-        Envoy::start(&configured(Protocol::Http2, &attributes, Some(&ca))).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configured(Protocol::Http2, &attributes, Some(&ca)));
     // The upstream answers nothing; that both agreed is what counts.
     let _ = get(port(&envoy), "/");
     upstream.wait(|hellos| !hellos.is_empty() && hellos.iter().all(|hello| hello.protocol.as_deref() == Some(b"h2")));
 }
 
 fn idle() {
-    let upstream = Upstream::start(upstream::result(READY));
+    let upstream = Upstream::start(script::result(READY));
     let configuration = configuration(&at(&upstream, json!({ "keepalive_timeout": 1000 })), None);
-    let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
+    let envoy = Envoy::start(&configuration);
     // Envoy counts from the end of the answer. That is later, however late the client has its reply.
     let asked = Instant::now();
     assert_eq!(get(port(&envoy), "/").status, 200);
@@ -269,9 +270,7 @@ struct Pem(PathBuf);
 
 impl Pem {
     fn new(identity: &Identity) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("ca-{}-{}.pem", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = artifact::temporary("ca");
         fs::write(&path, &identity.pem).expect("written");
         Self(path)
     }
@@ -347,7 +346,7 @@ fn serve(
     shaken?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
     let id = ("x-openwhisk-activation-id", "44794bd6aab74415b4e42a308d880e5b");
-    let answer = upstream::answer(200, &[("content-type", "application/json"), id], READY.as_bytes());
+    let answer = script::answer(200, &[("content-type", "application/json"), id], READY.as_bytes());
     while http1::read_call(&mut reader)?.is_some() {
         reader.get_mut().write_all(&answer)?;
     }

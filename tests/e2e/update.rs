@@ -8,13 +8,15 @@ use std::time::Instant;
 
 use corpus::Reply;
 use serde_json::{Value, json};
+use testbed::PATIENCE;
+use testbed::client::{Session, get};
+use testbed::envoy::Options;
+use testbed::script::Script;
+use testbed::upstream::Upstream;
 
-use crate::client::{PATIENCE, Session, get};
 use crate::discovery::{Discovered, Discovery, SITE};
-use crate::envoy::Options;
 use crate::load::{Got, Load, Request, count, echoes};
 use crate::stage::Plan;
-use crate::upstream::{Script, Upstream};
 
 /// How often the configuration changes under load; as often again without a wait in between.
 const UPDATES: usize = 10;

@@ -6,13 +6,16 @@ use std::io::{Read, Write};
 use corpus::Reply;
 use h2::ext::Protocol;
 use serde_json::{Value, json};
+use testbed::bootstrap::{at, filter, string_value};
+use testbed::client::{self, get, head, header};
+use testbed::envoy::Envoy;
+use testbed::http2::client::{ask_stream, in_http2};
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, at, filter, route, string_value};
-use crate::client::{self, get, head, header};
+use crate::bootstrap::{Line, Reference, route};
 use crate::composition::MANAGER;
-use crate::envoy::Envoy;
 use crate::stage::{Plan, config};
-use crate::upstream::{self, Upstream};
 
 const READY: &str = "{\"ready\":true}";
 
@@ -41,7 +44,7 @@ struct Setup {
 
 impl Setup {
     fn new(request_body: &str) -> Self {
-        let openwhisk = Upstream::start(upstream::result(READY));
+        let openwhisk = Upstream::start(script::result(READY));
         let socket = Upstream::start(echoes_what_comes_after());
         let attributes = json!({
             "api_host": "http://127.0.0.1", "request_body": request_body, "max_req_body_size": 1000,
@@ -79,8 +82,8 @@ impl Setup {
             let filter = filter(at(&mut configuration, MANAGER));
             filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(false);
         }
-        let envoy = Envoy::start(&configuration).unwrap_or_else(|error| panic!("{error}"));
-        Self { port: envoy.ports()["openwhisk"], envoy, openwhisk, socket }
+        let envoy = Envoy::start(&configuration);
+        Self { port: envoy.port("openwhisk"), envoy, openwhisk, socket }
     }
 
     /// Fails if anything reached the upstream of the filter's routes, or went wrong inside.
@@ -92,7 +95,7 @@ impl Setup {
 }
 
 /// Accepts the other protocol, and echoes what comes after.
-fn echoes_what_comes_after() -> upstream::Script {
+fn echoes_what_comes_after() -> script::Script {
     std::sync::Arc::new(|_, connection| {
         connection.send(b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n")?;
         connection.read_body(4)?;
@@ -182,7 +185,7 @@ fn ask_and_leave(port: u16, bytes: &[u8]) -> Reply {
 
 fn read_reply(stream: &mut std::net::TcpStream, method: &str) -> Reply {
     let mut reader = std::io::BufReader::new(stream);
-    crate::http1::read_next_reply(&mut reader, method).unwrap_or_else(|error| panic!("no valid reply: {error}"))
+    testbed::http1::read_next_reply(&mut reader, method).unwrap_or_else(|error| panic!("no valid reply: {error}"))
 }
 
 fn other_route() {
@@ -213,9 +216,9 @@ fn refused() {
     for (name, head) in [("TRACE", trace), ("CONNECT", connect)] {
         check_refused(name, &ask_and_leave(setup.port, &[&head[..], b"\r\n"].concat()));
     }
-    let over_http2 = client::in_http2(setup.port, async |client| {
+    let over_http2 = in_http2(setup.port, async |client| {
         let request = http::Request::connect("gateway.example:443").body(()).expect("a request");
-        client::ask_stream(client, request, false).await
+        ask_stream(client, request, false).await
     });
     check_refused("CONNECT", &over_http2);
     assert_eq!(setup.openwhisk.seen().calls, []);
@@ -230,7 +233,7 @@ fn check_refused(method: &str, reply: &Reply) {
 
 fn extended() {
     let setup = Setup::new("pause");
-    let reply = client::in_http2(setup.port, async |client| {
+    let reply = in_http2(setup.port, async |client| {
         // Until the settings of the other side have come.
         while !client.is_extended_connect_protocol_enabled() {
             tokio::task::yield_now().await;
@@ -240,7 +243,7 @@ fn extended() {
             .uri("http://gateway.example/hello")
             .extension(Protocol::from_static("websocket"));
         request = request.header("sec-websocket-version", "13");
-        client::ask_stream(client, request.body(()).expect("a request"), false).await
+        ask_stream(client, request.body(()).expect("a request"), false).await
     });
     assert_eq!((reply.status, reply.body.as_slice()), (200, READY.as_bytes()));
     let calls = setup.openwhisk.seen().calls;

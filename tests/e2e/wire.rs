@@ -5,10 +5,12 @@ use std::net::TcpStream;
 
 use corpus::Reply;
 use serde_json::json;
+use testbed::client::{self, ask, chunked, get, head, header, request};
+use testbed::http2::client::ask_http2;
+use testbed::script;
+use testbed::upstream::Upstream;
 
-use crate::client::{self, ask, ask_http2, chunked, get, head, header, request};
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
 
 /// A body that is one JSON object.
 const NAMED: &[u8] = b"{\"name\":\"world\"}";
@@ -79,7 +81,7 @@ pub fn forms() -> Vec<(&'static str, Ask, Vec<u8>)> {
 fn bodies(plan: &mut Plan) {
     for (name, ask, expected) in forms() {
         let name = format!("wire::body::{name}");
-        plan.test_site(&name, json!({}), upstream::result(READY), move |_, port, upstream| {
+        plan.test_site(&name, json!({}), script::result(READY), move |_, port, upstream| {
             let reply = ask(port);
             assert_eq!((reply.status, reply.body.as_slice()), (200, READY.as_bytes()));
             let calls = upstream.seen().calls;
@@ -135,7 +137,7 @@ fn heads(plan: &mut Plan) {
     for (name, bytes, status) in heads {
         let name = format!("wire::head::{name}");
         let is_head = bytes.starts_with(b"HEAD");
-        plan.test_site(&name, json!({}), upstream::result(READY), move |_, port, upstream| {
+        plan.test_site(&name, json!({}), script::result(READY), move |_, port, upstream| {
             let reply = ask(port, &bytes);
             assert_eq!(reply.status, status);
             assert_eq!(upstream.seen().calls.len(), usize::from(status == 200));
@@ -167,7 +169,7 @@ fn too_large(plan: &mut Plan) {
     for (name, bytes) in larger_than_1000() {
         let name = format!("wire::too_large::{name}");
         let limit = json!({ "max_req_body_size": 1000 });
-        plan.test_site(&name, limit, upstream::result(READY), move |_, port, upstream| {
+        plan.test_site(&name, limit, script::result(READY), move |_, port, upstream| {
             let reply = ask(port, &bytes);
             let body = String::from_utf8_lossy(&reply.body);
             assert_eq!(reply.status, 413, "{body}");
@@ -178,13 +180,13 @@ fn too_large(plan: &mut Plan) {
     plan.test_site(
         "wire::too_large::chunked_exactly_the_limit_is_not",
         json!({ "max_req_body_size": 1001 }),
-        upstream::result(READY),
+        script::result(READY),
         |_, port, _| assert_eq!(ask(port, &chunked("/hello", &[&[b' '; 1001]], &[])).status, 200),
     );
     plan.test_site(
         "wire::too_large::beyond_what_envoy_buffers_is_envoys_413",
         json!({}),
-        upstream::result(READY),
+        script::result(READY),
         |_, port, upstream| {
             assert_eq!(ask(port, &request("POST", "/hello", &[], &vec![b' '; 2 << 20])).status, 413);
             assert_eq!(upstream.seen().calls, []);
@@ -204,7 +206,7 @@ fn disconnects(plan: &mut Plan) {
     ];
     for (name, bytes) in phases {
         let name = format!("wire::disconnect::{name}");
-        plan.test_site(&name, json!({}), upstream::result(READY), move |stage, port, upstream| {
+        plan.test_site(&name, json!({}), script::result(READY), move |stage, port, upstream| {
             for _ in 0..5 {
                 client::leave_after(port, &bytes);
             }
@@ -214,14 +216,14 @@ fn disconnects(plan: &mut Plan) {
     }
     // The call goes on without its client: Envoy 1.40 does not cancel it. Its end must harm nobody.
     let name = "wire::disconnect::before_the_deadline_of_the_call";
-    plan.test_site(name, json!({ "timeout": 500 }), upstream::silent(), |_, port, upstream: &Upstream| {
+    plan.test_site(name, json!({ "timeout": 500 }), script::silent(), |_, port, upstream: &Upstream| {
         let stream = pending(port);
         upstream.wait("the call", |seen| seen.calls.len() == 1);
         drop(stream);
         upstream.wait("the end of the call", |seen| seen.open == 0);
     });
     let name = "wire::disconnect::before_the_answer";
-    plan.test_site(name, json!({}), upstream::answers_after(6, READY), |_, port, upstream: &Upstream| {
+    plan.test_site(name, json!({}), script::answers_after(6, READY), |_, port, upstream: &Upstream| {
         for calls in 1..=5 {
             let stream = pending(port);
             upstream.wait("the call", |seen| seen.calls.len() == calls);
@@ -246,7 +248,7 @@ fn routes(plan: &mut Plan) {
         ("below_is_taken", "/hello/there", true),
     ] {
         let name = format!("wire::route::{name}");
-        plan.test_site(&name, json!({}), upstream::result(READY), move |_, port, upstream| {
+        plan.test_site(&name, json!({}), script::result(READY), move |_, port, upstream| {
             let reply = get(port, path);
             let untouched = (404, "this route is not taken over by the filter\n");
             let (status, body) = if is_taken { (200, READY) } else { untouched };
@@ -258,7 +260,7 @@ fn routes(plan: &mut Plan) {
 
 /// Envoy turns every reply of its own into one of gRPC where the request is of gRPC, ours among them.
 fn grpc(plan: &mut Plan) {
-    let refused = upstream::sends(upstream::answer(404, &[("content-type", "application/json")], b"{}"));
+    let refused = script::sends(script::answer(404, &[("content-type", "application/json")], b"{}"));
     plan.test_site("wire::grpc_gets_the_error_as_a_grpc_status", json!({}), refused, |_, port, _| {
         let reply = ask(port, &request("POST", "/hello", &[("content-type", "application/grpc")], NAMED));
         assert_eq!(reply.status, 200);

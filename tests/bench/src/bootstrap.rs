@@ -1,8 +1,10 @@
 //! The configuration of an Envoy: a listener for each entry, with the same cluster behind all.
 
 use serde_json::{Map, Value, json};
+use testbed::artifact;
+use testbed::bootstrap::at;
+use testbed::envoy::Options;
 
-use crate::artifact;
 use crate::contestant::{Contestant, Entry, before};
 use crate::upstream::{AUTHORIZATION, QUERY, path};
 use crate::workload::Workload;
@@ -15,6 +17,10 @@ const AUTHORITY: &str = "openwhisk.example";
 
 /// The number of connections, calls and retries at a time: never reached.
 const ENOUGH: u32 = 1 << 20;
+
+/// An Envoy with one worker that writes nothing but errors: to write would be measured, too.
+pub const QUIET: Options =
+    Options { workers: 1, drain_seconds: 600, log_level: "error", filter_log_level: "error", token: "" };
 
 /// A configuration with a listener for each entry, on ports that the system chooses.
 pub fn bootstrap(entries: &[Entry], upstream: u16) -> Result<Value, String> {
@@ -30,8 +36,8 @@ pub fn bootstrap_on(entry: &Entry, port: u16, upstream: u16) -> Result<Value, St
 /// A configuration with one listener and this many routes, of which clients use the first.
 pub fn bootstrap_with_routes(entry: &Entry, count: usize, upstream: u16) -> Result<Value, String> {
     let mut listener = listener(entry, 0)?;
-    let manager = at(&mut listener, "/filter_chains/0/filters/0/typed_config")?;
-    let routes = at(manager, "/route_config/virtual_hosts/0/routes")?;
+    let manager = at(&mut listener, "/filter_chains/0/filters/0/typed_config");
+    let routes = at(manager, "/route_config/virtual_hosts/0/routes");
     let first = routes.get(0).and_then(Value::as_object).cloned().unwrap_or_default();
     let name = |number: usize| format!("route-{number}");
     let route = |number: usize| {
@@ -53,7 +59,7 @@ pub fn bootstrap_with_routes(entry: &Entry, count: usize, upstream: u16) -> Resu
         };
         attributes.insert("routes".to_owned(), Value::Object((0..count).map(own).collect()));
         let place = "/http_filters/0/typed_config/config/configuration/value";
-        *at(manager, place)? = json!(Value::Object(attributes).to_string());
+        *at(manager, place) = json!(Value::Object(attributes).to_string());
     }
     Ok(with(&[listener], upstream))
 }
@@ -194,8 +200,4 @@ fn cluster(upstream: u16) -> Value {
 
 fn address(port: u16) -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
-}
-
-fn at<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Value, String> {
-    value.pointer_mut(pointer).ok_or_else(|| format!("the configuration has no {pointer}"))
 }

@@ -1,16 +1,16 @@
-//! The load: requests on connections that stay open, each reply verified.
+//! The load: requests on connections that stay open, each reply verified. It is not the client of the test bench, because
+//! one thread has to keep a whole Envoy busy and know to the microsecond when a reply came.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use testbed::PATIENCE;
+
 use crate::contestant::Entry;
 use crate::message::{Head, Inbox, Reader};
 use crate::wire::{Buffer, Poll, Wire};
-
-/// How long anybody waits for anything. Far more than needed, on a busy machine too: reached only when something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,13 @@
 //! How the cost grows: with connections, routes and bodies.
 
-use serde::Serialize;
+use std::time::Duration;
 
-use crate::bootstrap::bootstrap_with_routes;
+use serde::Serialize;
+use testbed::envoy::Envoy;
+use testbed::process::resident;
+
+use crate::bootstrap::{QUIET, bootstrap_with_routes};
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::options::Options;
 use crate::sample::{Bench, Group, Row, rows};
 use crate::workload::Workload;
@@ -70,16 +73,19 @@ pub fn measure(bench: &Bench<'_>, envoy: &Envoy, options: &Options) -> Result<Gr
 
 fn of_routes(bench: &Bench<'_>, count: usize) -> Result<Vec<Routes>, String> {
     let entries = Entry::all(&[Contestant::Native, Contestant::Filter], &Workload::plain());
-    let start =
-        |entry: Entry| Ok((Envoy::start(&bootstrap_with_routes(&entry, count, bench.upstream.port)?, 1)?, entry));
+    let start = |entry: Entry| {
+        let envoy = Envoy::start_with(&bootstrap_with_routes(&entry, count, bench.upstream.port)?, &QUIET)?;
+        let set_up = envoy.started.elapsed();
+        Ok((envoy, set_up, entry))
+    };
     let envoys = entries.into_iter().map(start).collect::<Result<Vec<_>, String>>()?;
     let group = Group {
-        entries: envoys.iter().map(|(envoy, entry)| (envoy, entry.clone())).collect(),
+        entries: envoys.iter().map(|(envoy, _, entry)| (envoy, entry.clone())).collect(),
         connections: CONNECTIONS,
     };
     let rows = rows(bench, &[group])?.into_iter().flatten();
-    let with = |((envoy, _), row): (&(Envoy, Entry), Row)| {
-        Ok(Routes { count, row, set_up: envoy.set_up.as_secs_f64() * 1e3, resident: envoy.resident()? })
+    let with = |((envoy, set_up, _), row): (&(Envoy, Duration, Entry), Row)| {
+        Ok(Routes { count, row, set_up: set_up.as_secs_f64() * 1e3, resident: resident(envoy.id())? })
     };
     envoys.iter().zip(rows).map(with).collect()
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use testbed::envoy::Envoy;
 
 use crate::client::{Client, Pace};
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::options::Options;
 use crate::sample::rotated;
 use crate::statistics::{Spread, percentile};
@@ -52,7 +52,7 @@ pub fn measure(envoy: &Envoy, options: &Options) -> Result<Vec<Latency>, String>
     let entries = entries();
     let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); entries.len()];
     for entry in &entries {
-        Client::connect(entry, envoy.port(entry)?, CONNECTIONS)?.run(Pace::Closed, options.duration / 4)?;
+        Client::connect(entry, envoy.port(&entry.name()), CONNECTIONS)?.run(Pace::Closed, options.duration / 4)?;
     }
     for round in 0..options.rounds {
         for turn in rotated(entries.len(), round) {
@@ -75,7 +75,7 @@ pub fn measure(envoy: &Envoy, options: &Options) -> Result<Vec<Latency>, String>
 }
 
 fn percentiles(envoy: &Envoy, entry: &Entry, duration: Duration) -> Result<[f64; 3], String> {
-    let mut client = Client::connect(entry, envoy.port(entry)?, CONNECTIONS)?;
+    let mut client = Client::connect(entry, envoy.port(&entry.name()), CONNECTIONS)?;
     let load = client.run(Pace::Open { rate: RATE }, duration).map_err(|error| format!("{}: {error}", entry.name()))?;
     let value = |permille| percentile(&load.latencies, permille).unwrap_or_default().as_secs_f64() * 1e6;
     Ok([value(500), value(990), value(999)])

@@ -7,10 +7,9 @@ use std::thread;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use testbed::artifact;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-use crate::artifact;
 
 /// On what the numbers were measured.
 #[derive(Clone, Debug, Serialize)]

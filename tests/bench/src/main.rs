@@ -21,17 +21,13 @@ mod contestant;
 mod workload;
 
 // Who takes part.
-#[path = "../../soak/src/artifact.rs"]
-mod artifact;
 mod bootstrap;
 mod client;
-mod envoy;
 mod message;
 mod upstream;
 mod wire;
 
 // What is measured.
-mod accounting;
 mod growth;
 mod latency;
 mod memory;
@@ -51,10 +47,12 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::bootstrap::bootstrap;
+use testbed::artifact;
+use testbed::envoy::Envoy;
+
+use crate::bootstrap::{QUIET, bootstrap};
 use crate::client::Client;
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::machine::Machine;
 use crate::options::{Options, Section};
 use crate::report::Report;
@@ -91,9 +89,9 @@ fn measure(options: Options) -> Result<Report, String> {
     let workloads: Vec<Workload> = entries.iter().map(|entry| entry.workload.clone()).collect();
 
     let upstream = Upstream::start(&workloads)?;
-    let envoy = Envoy::start(&bootstrap(&entries, upstream.port)?, 1)?;
+    let envoy = Envoy::start_with(&bootstrap(&entries, upstream.port)?, &QUIET)?;
     for entry in &proofs {
-        Client::connect(entry, envoy.port(entry)?, 1)?;
+        Client::connect(entry, envoy.port(&entry.name()), 1)?;
     }
     let bench = Bench { upstream: &upstream, rounds: options.rounds, duration: options.duration };
     let section = |section: Section| {

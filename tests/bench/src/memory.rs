@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bootstrap::bootstrap;
+use testbed::envoy::{Envoy, Options};
+use testbed::process::resident;
+
+use crate::bootstrap::{QUIET, bootstrap};
 use crate::client::{Client, Pace};
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::workload::Workload;
 
 /// Connections of the client: enough for every worker to get some.
@@ -42,9 +44,10 @@ pub fn measure(upstream: u16, duration: Duration) -> Result<Vec<Memory>, String>
 }
 
 fn of(entry: &Entry, workers: usize, upstream: u16, duration: Duration) -> Result<Memory, String> {
-    let envoy = Envoy::start(&bootstrap(std::slice::from_ref(entry), upstream)?, workers)?;
-    let idle = envoy.resident()?;
-    Client::connect(entry, envoy.port(entry)?, CONNECTIONS)?.run(Pace::Closed, duration)?;
-    let machines = envoy.stat(MACHINES)?.unwrap_or(0);
-    Ok(Memory { contestant: entry.contestant, workers, idle, loaded: envoy.resident()?, machines })
+    let configuration = bootstrap(std::slice::from_ref(entry), upstream)?;
+    let envoy = Envoy::start_with(&configuration, &Options { workers, ..QUIET })?;
+    let idle = resident(envoy.id())?;
+    Client::connect(entry, envoy.port(&entry.name()), CONNECTIONS)?.run(Pace::Closed, duration)?;
+    let machines = envoy.find_counter(MACHINES).unwrap_or(0);
+    Ok(Memory { contestant: entry.contestant, workers, idle, loaded: resident(envoy.id())?, machines })
 }

@@ -1,5 +1,6 @@
 //! HTTP/1.1 messages, taken in as they come. Only what Envoy and the clients of the bench send is understood; the
-//! rest is an error.
+//! rest is an error. The reader of the test bench would wait for the bytes that have not come yet, and one thread has many
+//! connections here.
 
 use std::mem;
 

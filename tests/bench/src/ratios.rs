@@ -1,10 +1,10 @@
 //! What the filter costs, as a multiple of a native route and of Lua.
 
 use crate::contestant::{Contestant, Entry, before};
-use crate::envoy::Envoy;
 use crate::options::Options;
 use crate::sample::{Bench, Group, Row, rows};
 use crate::workload::Workload;
+use testbed::envoy::Envoy;
 
 /// How many connections the client has.
 const CONNECTIONS: usize = 32;

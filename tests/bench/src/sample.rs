@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use testbed::envoy::Envoy;
+use testbed::process::processor_time;
 
 use crate::client::{Client, Pace};
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::statistics::Spread;
 use crate::upstream::Upstream;
 
@@ -70,10 +71,10 @@ impl Sample {
     fn take(bench: &Bench<'_>, envoy: &Envoy, entry: &Entry, connections: usize) -> Result<Self, String> {
         let Bench { upstream, duration, .. } = *bench;
         let named = |error| format!("{}: {error}", entry.name());
-        let mut client = Client::connect(entry, envoy.port(entry)?, connections)?;
-        let (before, opened) = (envoy.processor_time()?, upstream.connections());
+        let mut client = Client::connect(entry, envoy.port(&entry.name()), connections)?;
+        let (before, opened) = (processor_time(envoy.id())?, upstream.connections());
         let load = client.run(Pace::Closed, duration).map_err(named)?;
-        let used = envoy.processor_time()?.saturating_sub(before);
+        let used = processor_time(envoy.id())?.saturating_sub(before);
         let opened = upstream.connections() - opened;
         let replies = load.replies as f64;
         Ok(Self {

@@ -1,18 +1,16 @@
 //! How long it takes from the start of Envoy until a client has its first reply.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde::Serialize;
+use testbed::envoy::Envoy;
+use testbed::{PATIENCE, port};
 
-use crate::bootstrap::bootstrap_on;
-use crate::client::{Client, PATIENCE};
+use crate::bootstrap::{QUIET, bootstrap_on};
+use crate::client::Client;
 use crate::contestant::{Contestant, Entry};
-use crate::envoy::Envoy;
 use crate::sample::rotated;
 use crate::statistics::Spread;
 use crate::workload::Workload;
@@ -44,8 +42,8 @@ pub fn measure(upstream: u16, times: usize) -> Result<Vec<Start>, String> {
 }
 
 fn first_reply(entry: &Entry, upstream: u16) -> Result<Duration, String> {
-    let (port, _held) = free_port().map_err(|error| format!("a port: {error}"))?;
-    let envoy = Envoy::spawn(&bootstrap_on(entry, port, upstream)?, 1)?;
+    let (port, _held) = port::free().map_err(|error| format!("a port: {error}"))?;
+    let envoy = Envoy::spawn(&bootstrap_on(entry, port, upstream)?, &QUIET)?;
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
         if envoy.started.elapsed() > PATIENCE {
             return Err(format!("{}: Envoy does not start within {PATIENCE:?}", entry.name()));
@@ -54,14 +52,4 @@ fn first_reply(entry: &Entry, upstream: u16) -> Result<Duration, String> {
     }
     Client::connect(entry, port, 1)?;
     Ok(envoy.started.elapsed())
-}
-
-/// A port that nobody listens on, and that the system gives to nobody else while it is held, not even for the other end
-/// of an attempt to connect to it. Who is told may listen there.
-fn free_port() -> io::Result<(u16, OwnedFd)> {
-    let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
-    // Only now: where the system chooses the port it would give it to two.
-    net::sockopt::set_socket_reuseaddr(&socket, true)?;
-    Ok((SocketAddrV4::try_from(net::getsockname(&socket)?)?.port(), socket))
 }

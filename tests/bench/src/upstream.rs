@@ -1,4 +1,5 @@
-//! The `OpenWhisk` of the bench: a thread that gives each action's result at once, with the headers of a real one.
+//! The `OpenWhisk` of the bench: a thread that gives each action's result at once, with the headers of a real one. It is
+//! not that of the test bench, whose threads and records would take more time than the Envoy that is measured.
 
 use std::collections::HashMap;
 use std::io;

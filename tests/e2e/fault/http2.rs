@@ -8,8 +8,9 @@ use http::{HeaderMap, Response};
 
 use super::table::{BROKEN_OFF, LATE, LATE_BEHIND_HEAD, READY, UNREACHABLE, not_openwhisk};
 use super::{Does, FIT, RESULT, Row, ok};
-use crate::http2::Part;
-use crate::upstream::{Connection, breaks_off_after, drips, sends, silent, stalls_after};
+use testbed::http2::Part;
+use testbed::script::{breaks_off_after, drips, sends, silent, stalls_after};
+use testbed::upstream::Connection;
 
 /// All of it.
 pub fn table() -> Vec<Row> {

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Body, Does, FIT, Gets, RESULT, Row, SENT, ok};
-use crate::upstream::{self, Connection, Greeting, breaks_off_after, drips, floods, sends, stalls_after};
+use testbed::script::{self, Greeting, breaks_off_after, drips, floods, sends, stalls_after};
+use testbed::upstream::Connection;
 
 pub const READY: Gets = Gets { status: 200, body: Body::Exactly(RESULT), id: true };
 pub const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
@@ -56,7 +57,7 @@ fn connections() -> Vec<Row> {
         ("an_answer_before_the_body_is_read", Does::Greet(hasty), READY),
         ("an_answer_and_the_end_before_the_body_is_read", Does::Greet(hasty_end), READY),
         ("closed_after_the_call", closes(""), UNREACHABLE),
-        ("reset_after_the_call", Does::Answer(upstream::resets()), UNREACHABLE),
+        ("reset_after_the_call", Does::Answer(script::resets()), UNREACHABLE),
         ("silent_after_the_call", stalls(""), LATE),
         ("closed_in_the_status_line", closes("HTTP/1.1 2"), BROKEN_OFF),
         ("a_byte_a_second_in_the_status_line", drop_by_drop("HTTP/1.1 200 "), LATE),
@@ -131,9 +132,9 @@ fn headers() -> Vec<Row> {
 fn statuses() -> Vec<Row> {
     let is = |status: &str| sent(begins(&format!("HTTP/1.1 {status} Odd")));
     let bodiless = |status: &str, headers: &str| sent(starts(&format!("HTTP/1.1 {status} Odd"), headers, ""));
-    let of_a_balancer = |status: u16| sent(upstream::answer(status, &[("content-type", "text/plain")], b"no server"));
+    let of_a_balancer = |status: u16| sent(script::answer(status, &[("content-type", "text/plain")], b"no server"));
     let overloaded = "{\"code\":\"1\",\"error\":\"overloaded\"}";
-    let in_json = |status: u16| sent(upstream::answer(status, &[], overloaded.as_bytes()));
+    let in_json = |status: u16| sent(script::answer(status, &[], overloaded.as_bytes()));
     let error = |status: u16, body: Body| Gets { status, body, id: false };
     vec![
         ("000", is("000"), BROKEN_OFF),

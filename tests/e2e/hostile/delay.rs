@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{Gateway, MIB};
-use crate::client::Session;
+use testbed::client::Session;
+use testbed::script::result;
+use testbed::upstream::Upstream;
+
 use crate::stage::Plan;
-use crate::upstream::{Upstream, result};
 
 /// How large the results are, in bytes. What is felt of the first is the machine's.
 const SIZES: [usize; 5] = [1000, 64 << 10, MIB, 4 * MIB, 16 * MIB];

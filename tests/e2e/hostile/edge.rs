@@ -9,11 +9,15 @@ use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 
 use super::Gateway;
-use crate::bootstrap::merge;
-use crate::client::{PATIENCE, ask, ask_http2, get, header, request};
-use crate::envoy::Envoy;
+use testbed::PATIENCE;
+use testbed::bootstrap::merge;
+use testbed::client::{ask, get, header, request};
+use testbed::envoy::Envoy;
+use testbed::http2::client::ask_http2;
+use testbed::script::{Script, result};
+use testbed::upstream::{Seen, Upstream};
+
 use crate::stage::Plan;
-use crate::upstream::{Script, Seen, Upstream, result};
 
 /// How many requests of others are on the connection at a time.
 const INNOCENT: usize = 5;
@@ -76,8 +80,8 @@ impl Edge {
             ready(call, connection)
         }));
         let gateway = Gateway::new(&openwhisk, json!({}));
-        let envoy = Envoy::start(&configuration(gateway.port, &Value::Null)).unwrap_or_else(|error| panic!("{error}"));
-        let port = envoy.ports()["edge"];
+        let envoy = Envoy::start(&configuration(gateway.port, &Value::Null));
+        let port = envoy.port("edge");
         Self { envoy, port, gateway, openwhisk, door }
     }
 
@@ -234,9 +238,9 @@ fn to_an_edge() {
         // Else the only host of a cluster is asked however it is.
         "common_lb_config": { "healthy_panic_threshold": { "value": 0 } },
     });
-    let mut edge = Envoy::start(&configuration(gateway.port, &others)).unwrap_or_else(|error| panic!("{error}"));
+    let mut edge = Envoy::start(&configuration(gateway.port, &others));
     edge.wait_for_counter("cluster.gateway.membership_healthy", |healthy| healthy == 1);
-    let port = edge.ports()["edge"];
+    let port = edge.port("edge");
     for port in [gateway.port, port, port] {
         let reply = get(port, "/hello");
         assert_eq!((reply.status, header(&reply, "x-mine")), (200, vec![&b"1"[..]]));

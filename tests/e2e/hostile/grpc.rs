@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 
 use super::Gateway;
 use super::edge::Edge;
-use crate::bootstrap::{array, at};
-use crate::client::{ask, ask_http2, header, in_http2, request};
-use crate::http2::Part;
+use testbed::bootstrap::{array, at};
+use testbed::client::{ask, header, request};
+use testbed::http2::Part;
+use testbed::http2::client::{ask_http2, in_http2};
+use testbed::script;
+use testbed::upstream::Upstream;
+
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
 
 /// The longest message, in bytes: a sentence.
 const LONGEST: usize = 100;
@@ -45,7 +48,7 @@ fn check_refused(about: &str, reply: &Reply) {
 }
 
 fn refused() {
-    let openwhisk = Upstream::start(upstream::result("{\"ready\":true}"));
+    let openwhisk = Upstream::start(script::result("{\"ready\":true}"));
     let gateway = Gateway::new(&openwhisk, json!({}));
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc+json"] {
         for reply in both(gateway.port, content_type) {
@@ -64,7 +67,7 @@ fn refused() {
 
 /// A service behind a route that the filter does not serve.
 fn untouched() {
-    let openwhisk = Upstream::start(upstream::result("{}"));
+    let openwhisk = Upstream::start(script::result("{}"));
     let service = Upstream::speaking(
         Protocol::Http2,
         std::sync::Arc::new(|call, connection| {
@@ -114,7 +117,7 @@ fn untouched() {
 /// Without the refusal a result of 100 kB would be a header of as many bytes and more, and end the edge's connection.
 fn behind_an_edge() {
     let result = Value::String("\u{e9}".repeat(50_000)).to_string();
-    let edge = Edge::new(upstream::result(result));
+    let edge = Edge::new(script::result(result));
     for content_type in ["application/grpc", "application/grpc+proto"] {
         let headers = [("content-type", content_type), ("te", "trailers")];
         let reply = edge.ask(content_type, |port| ask_http2(port, "/hello", &headers, Some(b"\0\0\0\0\0"), &[]));

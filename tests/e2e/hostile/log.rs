@@ -8,9 +8,12 @@ use openwhisk_envoy::Protocol;
 use serde_json::json;
 
 use super::Gateway;
-use crate::client::{PATIENCE, Session, get};
+use testbed::PATIENCE;
+use testbed::client::{Session, get};
+use testbed::script;
+use testbed::upstream::Upstream;
+
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
 
 /// How many clients ask at a time, and how often each.
 const CLIENTS: usize = 4;
@@ -43,7 +46,7 @@ fn told(log: &str) -> Told {
 }
 
 fn burst() {
-    let openwhisk = Upstream::closed(Protocol::Http1, upstream::silent());
+    let openwhisk = Upstream::closed(Protocol::Http1, script::silent());
     let gateway = Gateway::new(&openwhisk, json!({ "max_req_body_size": 1000 }));
     let port = gateway.port;
     let began = Instant::now();

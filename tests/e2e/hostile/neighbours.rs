@@ -11,10 +11,13 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::Gateway;
-use crate::bootstrap::{at, merge};
-use crate::client::{ask_stream, get, header, in_http2, read_stream};
+use testbed::bootstrap::{at, merge};
+use testbed::client::{get, header};
+use testbed::http2::client::{ask_stream, in_http2, read_stream};
+use testbed::script::result;
+use testbed::upstream::{Seen, Upstream};
+
 use crate::stage::Plan;
-use crate::upstream::{Seen, Upstream, result};
 
 /// The attribute `max_concurrency` of the slow action.
 const OPEN: usize = 20;

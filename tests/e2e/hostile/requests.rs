@@ -4,9 +4,11 @@
 use serde_json::json;
 
 use super::{BESIDES, Gateway, MIB, megabytes};
-use crate::client::Session;
+use testbed::client::Session;
+use testbed::script;
+use testbed::upstream::Upstream;
+
 use crate::stage::Plan;
-use crate::upstream::{self, Upstream};
 
 /// The attribute `max_req_body_size`, and with it what the listener takes.
 const LISTENER: usize = 64 * MIB;
@@ -37,7 +39,7 @@ pub fn add(plan: &mut Plan) {
 }
 
 fn costs((about, content_type, byte, each): Shape) {
-    let openwhisk = Upstream::start(upstream::result("{}"));
+    let openwhisk = Upstream::start(script::result("{}"));
     let mut wrong = Vec::new();
     for size in SIZES {
         let gateway = Gateway::new(&openwhisk, json!({ "parameters": "http", "max_req_body_size": LISTENER }));

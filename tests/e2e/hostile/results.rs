@@ -7,9 +7,11 @@ use corpus::Reply;
 use serde_json::json;
 
 use super::{BESIDES, Gateway, MIB, megabytes};
-use crate::client::Session;
+use testbed::client::Session;
+use testbed::script::answer;
+use testbed::upstream::Upstream;
+
 use crate::stage::Plan;
-use crate::upstream::{Upstream, answer};
 
 /// The largest answer that is read.
 const LARGEST: usize = 16 * MIB;

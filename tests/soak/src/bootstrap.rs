@@ -3,8 +3,9 @@
 use std::fs;
 
 use serde_json::{Value, json};
-
-use crate::artifact;
+use testbed::artifact;
+use testbed::bootstrap::{at, named};
+use testbed::envoy::Options;
 
 /// The key of the calls. It must appear nowhere else.
 pub const TOKEN: &str = "soak-user:soak-key-that-nobody-may-see";
@@ -37,6 +38,10 @@ pub const GRACE: u64 = 1000;
 
 /// The largest body on the route `/small`.
 pub const SMALL: usize = 1000;
+
+/// How Envoy is started: with workers that share nothing, and a log of a long run.
+pub const OPTIONS: Options =
+    Options { workers: 2, drain_seconds: 600, log_level: "warning", filter_log_level: "warning", token: TOKEN };
 
 /// The attributes of the filter, with those of each route.
 fn attributes() -> Value {
@@ -105,17 +110,4 @@ fn route(mut route: Value, name: &str) -> Value {
     route["name"] = json!(name);
     route["match"] = json!({ "path_separated_prefix": format!("/{name}") });
     route
-}
-
-fn named(mut cluster: Value, name: &str, port: u16) -> Value {
-    cluster["name"] = json!(name);
-    cluster["type"] = json!("STATIC");
-    cluster["load_assignment"]["cluster_name"] = json!(name);
-    *at(&mut cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value") =
-        json!(port);
-    cluster
-}
-
-fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
-    value.pointer_mut(pointer).unwrap_or_else(|| panic!("the reference configuration has no {pointer}"))
 }

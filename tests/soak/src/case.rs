@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
+
 use crate::expected::Expected;
-use crate::random::Random;
 use crate::request::Request;
 use crate::script::Script;
 use crate::ticket::Ticket;
@@ -70,9 +71,9 @@ pub struct Leave {
 
 impl Case {
     /// The next case of a client.
-    pub fn next(random: &mut Random, client: usize, number: usize) -> Self {
+    pub fn next(random: &mut Rng, client: usize, number: usize) -> Self {
         let ticket = move |script| Ticket { script, client, number };
-        match random.within(1..=100) {
+        match random.usize(1..=100) {
             1..=60 => good::case(random, ticket),
             61..=75 => faulty::case(random, ticket),
             76..=88 => hostile::case(random, ticket),
@@ -82,8 +83,8 @@ impl Case {
     }
 
     /// A request whose reply is read.
-    pub fn answered(kind: Kind, mut request: Request, expected: Expected, random: &mut Random) -> Self {
-        request.close = random.once_in(8);
+    pub fn answered(kind: Kind, mut request: Request, expected: Expected, random: &mut Rng) -> Self {
+        request.close = random.usize(..8) == 0;
         let then = Then::Read(expected);
         Self { kind, method: request.method, bytes: request.bytes().0, close: request.close, then }
     }
@@ -93,3 +94,18 @@ impl Case {
 pub trait Tickets: Fn(Script) -> Ticket {}
 
 impl<T: Fn(Script) -> Ticket> Tickets for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_traffic_follows_from_the_seed() {
+        let traffic = |seed| {
+            let mut random = Rng::with_seed(seed);
+            (0..200).map(|number| Case::next(&mut random, 1, number).bytes).collect::<Vec<_>>()
+        };
+        assert!(traffic(7) == traffic(7), "the same seed");
+        assert!(traffic(7) != traffic(8), "another seed");
+    }
+}

@@ -1,22 +1,21 @@
 //! A client: one connection at a time, one request after the other.
 
-use std::io::{self, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use corpus::Reply;
+use fastrand::Rng;
+use testbed::client::try_connect;
+use testbed::http1;
 use tokio::net::TcpSocket;
 
 use crate::case::{Case, Leave, Then};
 use crate::expected::{Expected, shown};
-use crate::http1::Reply;
-use crate::random::Random;
 use crate::tally::Tally;
-
-/// How long anybody waits for anything. Far more than needed, on a busy machine too: reached only when something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A connection.
 pub type Line = BufReader<TcpStream>;
@@ -33,7 +32,7 @@ pub struct Client {
 impl Client {
     /// Sends requests until it is told to stop.
     pub fn run(&self, stop: &AtomicBool) {
-        let mut random = Random::new(self.seed.wrapping_add(u64::try_from(self.name).expect("64 bits") << 32));
+        let mut random = Rng::with_seed(self.seed.wrapping_add(u64::try_from(self.name).expect("64 bits") << 32));
         let mut line = None;
         for number in 0.. {
             let started = Instant::now();
@@ -71,7 +70,7 @@ pub enum Outcome {
 pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instant) -> Result<Outcome, String> {
     let mut line = match kept.take() {
         Some(line) => line,
-        None => connect(port).map_err(|error| format!("no connection: {error}"))?,
+        None => BufReader::new(try_connect(port).map_err(|error| format!("no connection: {error}"))?),
     };
     let sent = line.get_mut().write_all(&case.bytes);
     let (expected, late) = match &case.then {
@@ -85,7 +84,7 @@ pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instan
         Then::ReadLate(expected, from, late) => (expected, Some((*from, late))),
     };
     sent.map_err(|error| format!("not sent: {error}"))?;
-    let reply = Reply::read(&mut line, case.method).map_err(|error| format!("no valid reply: {error}"))?;
+    let reply = http1::read_next_reply(&mut line, case.method).map_err(|error| format!("no valid reply: {error}"))?;
     let outcome = match late {
         Some((from, late)) if reply.status == late.status && started.elapsed() >= from => {
             check(late, &reply)?;
@@ -113,7 +112,7 @@ pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instan
             _ if !rest.is_empty() => return Err(format!("bytes after the last reply: {}", shown(&rest))),
             _ => {}
         }
-    } else if !reply.is_last() {
+    } else if !http1::is_last(&reply) {
         *kept = Some(line);
     }
     Ok(outcome)
@@ -121,9 +120,14 @@ pub fn exchange(kept: &mut Option<Line>, port: u16, case: &Case, started: Instan
 
 /// Reads the reply, if the connection does not end before it.
 fn peek(line: &mut Line, case: &Case, expected: &Expected) -> Result<Outcome, String> {
-    match Reply::read(line, case.method) {
+    if line.fill_buf().is_ok_and(<[u8]>::is_empty) {
+        return Ok(Outcome::NoReply);
+    }
+    match http1::read_next_reply(line, case.method) {
         Ok(reply) => check(expected, &reply).map(|()| Outcome::Replied(reply.status)),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.to_string()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            Err(error.to_string())
+        }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err("no reply in time".to_owned()),
         Err(_) => Ok(Outcome::NoReply),
     }
@@ -132,14 +136,6 @@ fn peek(line: &mut Line, case: &Case, expected: &Expected) -> Result<Outcome, St
 fn check(expected: &Expected, reply: &Reply) -> Result<(), String> {
     let said = |wrong| format!("{wrong}\n  got {} {}", reply.status, shown(&reply.body));
     expected.check(reply).map_err(said)
-}
-
-fn connect(port: u16) -> io::Result<Line> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(BufReader::new(stream))
 }
 
 fn go_away(line: Line, leave: &Leave) -> io::Result<()> {

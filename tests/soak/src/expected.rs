@@ -1,8 +1,8 @@
 //! What the reply to a request has to be.
 
+use corpus::Reply;
 use serde_json::{Value, json};
 
-use crate::http1::Reply;
 use crate::ticket::Ticket;
 
 /// The headers that Envoy adds to every reply, and those of the framing, which the reader has checked.

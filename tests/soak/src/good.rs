@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use crate::bootstrap::PLAIN;
 use crate::case::{Case, Kind, Tickets};
 use crate::expected::Expected;
-use crate::random::Random;
+use crate::random::{any_bytes, word};
 use crate::request::Request;
 use crate::script::{Script, bytes, large};
 use crate::ticket::Ticket;
@@ -18,8 +19,8 @@ const JSON: &str = "application/json";
 const MOST: usize = 1_048_000;
 
 /// One of them.
-pub fn case(random: &mut Random, tickets: impl Tickets) -> Case {
-    let (request, expected) = match random.within(1..=100) {
+pub fn case(random: &mut Rng, tickets: impl Tickets) -> Case {
+    let (request, expected) = match random.usize(1..=100) {
         1..=35 => echo(random, &tickets(Script::Echo)),
         36..=40 => echo(random, &tickets(Script::StrangeHeader)),
         41..=65 => whole(random, &tickets(Script::Echo)),
@@ -77,30 +78,30 @@ pub fn post(target: &str, ticket: &Ticket) -> Request {
 }
 
 /// A JSON object that nobody else sends. Some are as large as can be, so that no larger one comes after the warm-up.
-pub fn object(random: &mut Random, ticket: &Ticket) -> String {
-    let size = match random.within(1..=400) {
+pub fn object(random: &mut Rng, ticket: &Ticket) -> String {
+    let size = match random.usize(1..=400) {
         1..=2 => MOST,
-        3..=20 => random.within(1000..=60_000),
-        _ => random.within(0..=300),
+        3..=20 => random.usize(1000..=60_000),
+        _ => random.usize(0..=300),
     };
-    json!({ "ticket": ticket.to_string(), "number": 1.5, "text": random.word(size), "list": [null, true] }).to_string()
+    json!({ "ticket": ticket.to_string(), "number": 1.5, "text": word(random, size), "list": [null, true] }).to_string()
 }
 
 /// The request with a body, in chunks or not.
-fn sent(request: Request, body: impl Into<Vec<u8>>, random: &mut Random) -> Request {
+fn sent(request: Request, body: impl Into<Vec<u8>>, random: &mut Rng) -> Request {
     let request = request.body(body);
-    if random.once_in(4) { request.chunked(Random::new(random.next())) } else { request }
+    if random.usize(..4) == 0 { request.chunked(Rng::with_seed(random.u64(..))) } else { request }
 }
 
 /// The body of the request as parameters, byte for byte.
-fn echo(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let path = random.one_of(&["/echo", "/echo/below?query=1", "/small"]);
+fn echo(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let path = random.choice(&["/echo", "/echo/below?query=1", "/small"]).expect("not empty");
     let body = if *path == "/small" { json!([ticket.to_string()]).to_string() } else { object(random, ticket) };
     let expected = Expected::json(200, format!("{{\"echo\":{body}}}")).about(ticket);
     (sent(post(path, ticket), body, random), expected)
 }
 
-fn activation(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
+fn activation(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
     let body = object(random, ticket);
     let id = ticket.activation_id();
     let record = format!("{{\"activationId\":\"{id}\",\"response\":{{\"echo\":{body}}}}}");
@@ -108,9 +109,9 @@ fn activation(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
 }
 
 /// The whole request as parameters.
-fn whole(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let method = *random.one_of(&["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]);
-    let path = format!("/{}/a%20b", random.word(5));
+fn whole(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let method = *random.choice(&["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]).expect("not empty");
+    let path = format!("/{}/a%20b", word(random, 5));
     let (query, mut parameters) = query(random, ticket);
     let (mut request, mut headers) = (with_id(method, format!("/http{path}?{query}"), ticket), Map::new());
     for (name, value) in
@@ -135,10 +136,10 @@ fn whole(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
 }
 
 /// A body and the parameters it makes, with its type. Some are as large as can be.
-fn body(random: &mut Random, ticket: &Ticket) -> (&'static str, Vec<u8>, Map<String, Value>) {
-    let size = if random.once_in(20) { MOST } else { random.within(1..=300) };
-    let text = random.word(size);
-    let (content_type, body, fields) = match random.within(1..=4) {
+fn body(random: &mut Rng, ticket: &Ticket) -> (&'static str, Vec<u8>, Map<String, Value>) {
+    let size = if random.usize(..20) == 0 { MOST } else { random.usize(1..=300) };
+    let text = word(random, size);
+    let (content_type, body, fields) = match random.usize(1..=4) {
         1 => {
             let fields = json!({ "ticket": ticket.to_string(), "text": text, "n": [1.5] });
             (JSON, fields.to_string().into_bytes(), fields)
@@ -151,7 +152,7 @@ fn body(random: &mut Random, ticket: &Ticket) -> (&'static str, Vec<u8>, Map<Str
         3 => ("text/plain", text.clone().into_bytes(), json!({ "__ow_body": text })),
         _ => {
             // In base64 they are a third larger, and may then be no larger than a body.
-            let bytes = random.bytes(size.min(MOST / 4 * 3));
+            let bytes = any_bytes(random, size.min(MOST / 4 * 3));
             let fields = json!({ "__ow_body": STANDARD.encode(&bytes) });
             ("application/octet-stream", bytes, fields)
         }
@@ -160,13 +161,13 @@ fn body(random: &mut Random, ticket: &Ticket) -> (&'static str, Vec<u8>, Map<Str
 }
 
 /// A query and the parameters it makes.
-fn query(random: &mut Random, ticket: &Ticket) -> (String, Map<String, Value>) {
+fn query(random: &mut Rng, ticket: &Ticket) -> (String, Map<String, Value>) {
     let mut query = format!("query-ticket={ticket}");
     let mut parameters = Map::new();
     parameters.insert("query-ticket".to_owned(), ticket.to_string().into());
-    for _ in 0..random.within(0..=5) {
-        let (name, size) = (random.word(3), random.within(0..=12));
-        let value = random.bytes(size);
+    for _ in 0..random.usize(0..=5) {
+        let (name, size) = (word(random, 3), random.usize(0..=12));
+        let value = any_bytes(random, size);
         query.extend(["&", &name, "="]);
         query.extend(value.iter().map(|byte| format!("%{byte:02x}")));
         parameters.insert(name, String::from_utf8_lossy(&value).into());

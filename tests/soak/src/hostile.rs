@@ -1,12 +1,13 @@
 //! Requests that should not be.
 
+use fastrand::Rng;
 use serde_json::json;
 
 use crate::bootstrap::SMALL;
 use crate::case::{Case, Kind, Then, Tickets};
 use crate::expected::Expected;
 use crate::good::{post, with_id};
-use crate::random::Random;
+use crate::random::{any_bytes, word};
 use crate::request::Request;
 use crate::script::Script;
 use crate::ticket::Ticket;
@@ -15,20 +16,21 @@ use crate::upstream::NOBODYS;
 const RESERVED: &str = "Request defines parameters that are not allowed (e.g., reserved properties).";
 
 /// One of them.
-pub fn case(random: &mut Random, tickets: impl Tickets) -> Case {
+pub fn case(random: &mut Rng, tickets: impl Tickets) -> Case {
     let ticket = &tickets(Script::Echo);
-    let (request, expected) = match random.within(1..=12) {
+    let (request, expected) = match random.usize(1..=12) {
         1 => malformed(random, ticket),
         2 => (post("/http?a=1&__ow_user=root", ticket), Expected::says(400, RESERVED, ticket)),
         3 => {
             let request = post("/http", ticket).header("content-type", "application/json");
-            let body = *random.one_of(&["{\"__ow_method\":\"get\"}", "{\"a\":1,\"\\u005f_ow_\":2}"]);
+            let body =
+                *random.choice(&["{\"__ow_method\":\"get\"}", "{\"a\":1,\"\\u005f_ow_\":2}"]).expect("not empty");
             (request.body(body), Expected::says(400, RESERVED, ticket))
         }
         4 => {
-            let size = random.within(SMALL + 1..=8 * SMALL);
-            let request = post("/small", ticket).body(random.bytes(size));
-            let request = if random.once_in(2) { request.chunked(random.clone()) } else { request };
+            let size = random.usize(SMALL + 1..=8 * SMALL);
+            let request = post("/small", ticket).body(any_bytes(random, size));
+            let request = if random.bool() { request.chunked(random.clone()) } else { request };
             let sentence = format!("the body of the request is larger than {SMALL} bytes");
             (request, Expected::says(413, &sentence, ticket))
         }
@@ -37,41 +39,43 @@ pub fn case(random: &mut Random, tickets: impl Tickets) -> Case {
         7 => strange_id(random),
         8 => long_query(random, ticket),
         9 => {
-            let request = post("/echo", ticket).header("x-long", random.word(70_000));
+            let request = post("/echo", ticket).header("x-long", word(random, 70_000));
             return refused_by_envoy(&request.bytes().0, 431);
         }
         10 => deep(random, ticket),
         11 => {
             let request = post("/echo", ticket).body(vec![b' '; 1_300_000]);
-            let request = if random.once_in(2) { request.chunked(random.clone()) } else { request };
+            let request = if random.bool() { request.chunked(random.clone()) } else { request };
             return refused_by_envoy(&request.bytes().0, 413);
         }
         _ => {
-            let size = random.within(0..=2000);
+            let size = random.usize(0..=2000);
             // The first one is no line end: Envoy waits for what comes behind those.
-            return refused_by_envoy(&[b"\xff", random.bytes(size).as_slice(), b"\r\n\r\n"].concat(), 400);
+            return refused_by_envoy(&[b"\xff", any_bytes(random, size).as_slice(), b"\r\n\r\n"].concat(), 400);
         }
     };
     Case::answered(Kind::Hostile, request, expected, random)
 }
 
-fn malformed(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
+fn malformed(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
     let bodies: [&[u8]; 7] = [b"{", b"{\"a\":}", b"{\"a\":1}}", b"[1,]", b"\xff\xfe", b"{\"a\":\"\n\"}", b"\0"];
-    let request = post("/http", ticket).header("content-type", "application/json").body(*random.one_of(&bodies));
+    let request = post("/http", ticket)
+        .header("content-type", "application/json")
+        .body(*random.choice(&bodies).expect("not empty"));
     (request, Expected::says(400, "the body of the request is not JSON: ", ticket).and_more())
 }
 
 /// With the body as parameters it is `OpenWhisk` that finds them malformed.
-fn refused_by_openwhisk(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let size = random.within(0..=5000);
-    let body = [b"\xff", random.bytes(size).as_slice()].concat();
+fn refused_by_openwhisk(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let size = random.usize(0..=5000);
+    let body = [b"\xff", any_bytes(random, size).as_slice()].concat();
     let error = json!({ "error": "The request content was malformed.", "code": ticket.to_string() });
     (post("/echo", ticket).body(body), Expected::json(400, error.to_string()))
 }
 
 /// Bytes that are not UTF-8, credentials, and headers of the connection.
-fn strange_headers(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let odd: Vec<u8> = random.bytes(20).iter().map(|byte| byte | 0x80).collect();
+fn strange_headers(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let odd: Vec<u8> = any_bytes(random, 20).iter().map(|byte| byte | 0x80).collect();
     let request = with_id("GET", "/credentials", ticket)
         .header("x-odd", odd.clone())
         .header("authorization", "Basic c2VjcmV0")
@@ -88,24 +92,24 @@ fn strange_headers(random: &mut Random, ticket: &Ticket) -> (Request, Expected) 
 }
 
 /// A request id that cannot be handed on.
-fn strange_id(random: &mut Random) -> (Request, Expected) {
-    let id: Vec<u8> = random.bytes(20).iter().map(|byte| byte | 0x80).collect();
+fn strange_id(random: &mut Rng) -> (Request, Expected) {
+    let id: Vec<u8> = any_bytes(random, 20).iter().map(|byte| byte | 0x80).collect();
     let request = |path| Request::new("POST", path).header("x-request-id", id);
-    if random.once_in(2) {
+    if random.bool() {
         let sentence = format!("the body of the request is larger than {SMALL} bytes");
         return (
-            request("/small").body(random.bytes(SMALL + 1)),
+            request("/small").body(any_bytes(random, SMALL + 1)),
             Expected::says(413, &sentence, &NOBODYS).without_code(),
         );
     }
-    let body = json!({ "unique": random.word(20) }).to_string();
+    let body = json!({ "unique": word(random, 20) }).to_string();
     let expected = Expected::json(200, format!("{{\"echo\":{body}}}")).about(&NOBODYS);
     (request("/echo").body(body), expected)
 }
 
 /// As much as Envoy takes.
-fn long_query(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let value = random.word(50_000);
+fn long_query(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let value = word(random, 50_000);
     let query = format!("a={value}&{}", "b=%&".repeat(500));
     let headers = json!({
         "host": "gateway.example", "x-request-id": ticket.to_string(), "x-soak": ticket.to_string(),
@@ -121,8 +125,8 @@ fn long_query(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
 }
 
 /// JSON of any depth is handed on.
-fn deep(random: &mut Random, ticket: &Ticket) -> (Request, Expected) {
-    let depth = random.within(1..=100);
+fn deep(random: &mut Rng, ticket: &Ticket) -> (Request, Expected) {
+    let depth = random.usize(1..=100);
     let value = format!("{{\"deep\":{}\"{ticket}\"{}}}", "[".repeat(depth), "]".repeat(depth));
     (post("/echo", ticket).body(value.clone()), Expected::json(200, format!("{{\"echo\":{value}}}")).about(ticket))
 }

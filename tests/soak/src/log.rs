@@ -1,75 +1,62 @@
-//! The log of Envoy, read line by line as it comes: of a long run nothing is kept but what matters.
+//! The log of Envoy, read as it grows: of a long run nothing is kept but what matters.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use testbed::envoy::{Envoy, is_crash};
 
 use crate::bootstrap::TOKEN;
-
-/// What stands in the lines that no run may leave behind.
-const CRASH: &[&str] = &["panicked", "Uncaught", "Function: proxy_on", "Backtrace", "assert failure", "[critical]"];
 
 /// How many complaints are kept, and how many of the last lines.
 const KEPT: usize = 40;
 
-/// The log of an Envoy.
-#[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Lines>>);
-
-#[derive(Debug, Default)]
-struct Lines {
-    complaints: Vec<String>,
-    traps: u64,
+/// The log of an Envoy, as far as it was read.
+#[derive(Debug)]
+pub struct Log {
+    reader: BufReader<File>,
+    /// The beginning of a line that has not come to its end.
+    line: Vec<u8>,
+    /// The first lines that should not be.
+    pub complaints: Vec<String>,
+    /// How many lines tell of a trap or a crash.
+    pub traps: u64,
     last: VecDeque<String>,
-    has_ended: bool,
 }
 
 impl Log {
-    /// Reads it to its end.
-    pub fn watch(log: impl Read + Send + 'static) -> Self {
-        let watched = Self::default();
-        let lines = watched.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
-                lines.add(String::from_utf8_lossy(&line).into_owned());
-            }
-            lines.0.lock().expect("not poisoned").has_ended = true;
-        });
-        watched
+    /// That of this one.
+    pub fn of(envoy: &Envoy) -> Result<Self, String> {
+        let reader = BufReader::new(envoy.open_log()?);
+        Ok(Self { reader, line: Vec::new(), complaints: Vec::new(), traps: 0, last: VecDeque::new() })
     }
 
-    fn add(&self, line: String) {
-        let mut lines = self.0.lock().expect("not poisoned");
-        let is_crash = CRASH.iter().any(|word| line.contains(word));
+    /// Reads what has come since.
+    pub fn read_on(&mut self) -> Result<(), String> {
+        let failed = |error| format!("the log of Envoy: {error}");
+        while self.reader.read_until(b'\n', &mut self.line).map_err(failed)? > 0 && self.line.ends_with(b"\n") {
+            let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+            self.line.clear();
+            self.add(line);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: String) {
+        let is_crash = is_crash(&line) || line.contains("[critical]");
         let is_leak = TOKEN.split(':').any(|part| line.contains(part));
-        lines.traps += u64::from(is_crash);
-        if (is_crash || is_leak) && lines.complaints.len() < KEPT {
-            lines.complaints.push(format!("{}: {line}", if is_leak { "the key is in the log" } else { "in the log" }));
+        self.traps += u64::from(is_crash);
+        if (is_crash || is_leak) && self.complaints.len() < KEPT {
+            self.complaints.push(format!("{}: {line}", if is_leak { "the key is in the log" } else { "in the log" }));
         }
-        if lines.last.len() == KEPT {
-            lines.last.pop_front();
+        if self.last.len() == KEPT {
+            self.last.pop_front();
         }
-        lines.last.push_back(line);
-    }
-
-    /// Lines that tell of a trap or a crash.
-    pub fn traps(&self) -> u64 {
-        self.0.lock().expect("not poisoned").traps
-    }
-
-    /// The first lines that should not be.
-    pub fn complaints(&self) -> Vec<String> {
-        self.0.lock().expect("not poisoned").complaints.clone()
+        self.last.push_back(line);
     }
 
     /// The last lines.
     pub fn last(&self) -> String {
-        self.0.lock().expect("not poisoned").last.iter().fold(String::new(), |shown, line| shown + "  " + line + "\n")
-    }
-
-    /// Whether nothing more can come, as Envoy has ended.
-    pub fn has_ended(&self) -> bool {
-        self.0.lock().expect("not poisoned").has_ended
+        self.last.iter().fold(String::new(), |shown, line| shown + "  " + line + "\n")
     }
 }

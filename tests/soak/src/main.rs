@@ -35,17 +35,13 @@ mod request;
 mod slow;
 
 // Who takes part.
-mod artifact;
 mod bootstrap;
 mod client;
-mod envoy;
-mod http1;
 mod neighbour;
 mod upstream;
 
 // What is made of it.
 mod log;
-mod memory;
 mod options;
 mod report;
 mod samples;

@@ -1,6 +1,7 @@
 //! The bytes of a request.
 
-use crate::random::Random;
+use fastrand::Rng;
+use testbed::client;
 
 /// A request that is being written.
 #[derive(Clone, Debug)]
@@ -10,7 +11,7 @@ pub struct Request {
     headers: Vec<(&'static str, Vec<u8>)>,
     body: Vec<u8>,
     /// The sizes of its chunks, if it goes in chunks.
-    chunks: Option<Random>,
+    chunks: Option<Rng>,
     pub close: bool,
 }
 
@@ -33,7 +34,7 @@ impl Request {
     }
 
     /// With its body in chunks of any sizes.
-    pub fn chunked(mut self, random: Random) -> Self {
+    pub fn chunked(mut self, random: Rng) -> Self {
         self.chunks = Some(random);
         self
     }
@@ -63,16 +64,13 @@ impl Request {
     }
 }
 
-fn in_chunks(mut body: &[u8], mut random: Random) -> Vec<u8> {
-    let mut chunked = Vec::new();
+fn in_chunks(mut body: &[u8], mut random: Rng) -> Vec<u8> {
+    let mut chunks = Vec::new();
     while !body.is_empty() {
-        let (chunk, rest) = body.split_at(random.within(1..=body.len()));
-        chunked.extend(format!("{:x}\r\n", chunk.len()).bytes());
-        chunked.extend(chunk);
-        chunked.extend(b"\r\n");
+        let (chunk, rest) = body.split_at(random.usize(1..=body.len()));
+        chunks.push(chunk);
         body = rest;
     }
-    let end: &[u8] = if random.once_in(4) { b"0\r\nx-checksum: 1\r\n\r\n" } else { b"0\r\n\r\n" };
-    chunked.extend(end);
-    chunked
+    let trailers: &[_] = if random.usize(..4) == 0 { &[("x-checksum", "1")] } else { &[] };
+    client::in_chunks(&chunks, trailers)
 }

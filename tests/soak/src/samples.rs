@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::memory;
+use testbed::{process, wasm_memory};
 
 /// How much of it there was at one time.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub struct Levels {
 impl Sample {
     /// Measures now. Nothing if the process has ended.
     pub fn take(process: u32, at: Duration) -> Option<Self> {
-        Some(Self { at, resident: memory::resident(process)?, linear: memory::linear(process) })
+        Some(Self { at, resident: process::resident(process).ok()?, linear: wasm_memory::sizes(process) })
     }
 
     /// The largest wasm memory.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use corpus::Call;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::http1::Call;
+use crate::random::{any_bytes, word};
 use crate::ticket::Ticket;
 
 /// The size of a large result, in bytes.
@@ -120,33 +121,33 @@ const REFUSALS: [u16; 8] = [401, 403, 404, 409, 413, 429, 500, 503];
 
 /// The status with which it refuses this one.
 pub fn refusal(ticket: &Ticket) -> u16 {
-    *ticket.random().one_of(&REFUSALS)
+    *ticket.random().choice(&REFUSALS).expect("not empty")
 }
 
 /// The bytes of a result that is bytes.
 pub fn bytes(ticket: &Ticket) -> Vec<u8> {
     let mut random = ticket.random();
-    let size = random.within(1..=20_000);
-    random.bytes(size)
+    let size = random.usize(1..=20_000);
+    any_bytes(&mut random, size)
 }
 
 /// A large result: a part that is unique, and a filling.
 pub fn large(ticket: &Ticket) -> String {
-    let word = ticket.random().word(64);
+    let word = word(&mut ticket.random(), 64);
     json!({ "ticket": ticket.to_string(), "filling": word.repeat(LARGE / 64) }).to_string()
 }
 
 /// What the upstream does with a call.
-pub fn play(ticket: &Ticket, call: &Call, body: &[u8]) -> Play {
+pub fn play(ticket: &Ticket, call: &Call) -> Play {
     let then = |bytes: &[u8], then| Play { pause: Duration::ZERO, bytes: bytes.to_vec(), then };
     let after = |pause, bytes| Play { pause: Duration::from_millis(pause), bytes, then: Then::Keep };
     let result = |result: Value| after(0, about(ticket, 200, result.to_string().as_bytes()));
     let shaped = |name: &str, value: Value| result(json!({ "headers": { name: value }, "body": ticket.to_string() }));
     let text = ticket.to_string();
     match ticket.script {
-        Script::Echo => after(0, echo(ticket, call, body, &[])),
-        Script::Pauses => after(PAUSE, echo(ticket, call, body, &[])),
-        Script::StrangeHeader => after(0, echo(ticket, call, body, b"x-strange: \xff\x80\r\n")),
+        Script::Echo => after(0, echo(ticket, call, &[])),
+        Script::Pauses => after(PAUSE, echo(ticket, call, &[])),
+        Script::StrangeHeader => after(0, echo(ticket, call, b"x-strange: \xff\x80\r\n")),
         Script::Large => after(0, about(ticket, 200, large(ticket).as_bytes())),
         Script::Accepted => after(0, accepted(ticket)),
         Script::Waits => after(wait(call), accepted(ticket)),
@@ -183,7 +184,7 @@ pub fn play(ticket: &Ticket, call: &Call, body: &[u8]) -> Play {
         }
         Script::Page => after(0, answer(200, b"content-type: text/html\r\n", b"<html>secret page</html>")),
         Script::Busy => after(0, answer(503, b"content-type: text/plain\r\n", b"no server is available")),
-        Script::Garbage => then(&[b"SSH-2.0-", ticket.random().bytes(500).as_slice()].concat(), Then::Close),
+        Script::Garbage => then(&[b"SSH-2.0-", any_bytes(&mut ticket.random(), 500).as_slice()].concat(), Then::Close),
         Script::ManyHeaders => {
             let many = (0..200).map(|n| format!("x-{n}: {text}\r\n")).collect::<Vec<_>>().concat();
             then(&answer(200, many.as_bytes(), b"{}"), Then::Close)
@@ -201,12 +202,12 @@ pub fn play(ticket: &Ticket, call: &Call, body: &[u8]) -> Play {
 const JSON: &[u8] = b"content-type: application/json\r\n";
 
 /// What an action that returns its parameters makes of a call.
-fn echo(ticket: &Ticket, call: &Call, body: &[u8], more: &[u8]) -> Vec<u8> {
+fn echo(ticket: &Ticket, call: &Call, more: &[u8]) -> Vec<u8> {
     if call.method == "GET" {
         let metadata = json!({ "name": "metadata", "ticket": ticket.to_string() }).to_string();
         return answer(200, JSON, metadata.as_bytes());
     }
-    let parameters = if body.is_empty() { b"null" } else { body };
+    let parameters = if call.body.is_empty() { b"null" } else { call.body.as_slice() };
     if serde_json::from_slice::<&RawValue>(parameters).is_err() {
         let error = json!({ "error": "The request content was malformed.", "code": ticket.to_string() });
         return answer(400, JSON, error.to_string().as_bytes());

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::json;
 
 use crate::bootstrap::{ACCEPT, GRACE, LATE};
 use crate::case::{Case, Kind, Then, Tickets};
 use crate::expected::Expected;
 use crate::good::{object, post};
-use crate::random::Random;
 use crate::script::Script;
 
 /// Envoy's deadline may come so many milliseconds earlier than ours, as its clock starts when its loop wakes up.
 const SLACK: u64 = 100;
 
 /// One of them.
-pub fn case(random: &mut Random, tickets: impl Tickets) -> Case {
+pub fn case(random: &mut Rng, tickets: impl Tickets) -> Case {
     let given_up =
         |millis, ticket| Expected::says(504, &format!("the action did not answer within {millis} ms"), ticket);
     let from = |deadline| Duration::from_millis(deadline - SLACK);
-    let (path, ticket, then) = match random.within(1..=4) {
+    let (path, ticket, then) = match random.usize(1..=4) {
         1 => {
             let ticket = tickets(Script::Silent);
             ("/late", ticket, Then::Read(given_up(LATE, &ticket)))

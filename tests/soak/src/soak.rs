@@ -1,25 +1,22 @@
 //! The run itself: everything is started, watched, ended and judged.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpSocket;
+use testbed::envoy::Envoy;
+use testbed::{PATIENCE, port};
 
-use crate::bootstrap::bootstrap;
-use crate::client::{Client, PATIENCE};
-use crate::envoy::Envoy;
+use crate::bootstrap::{OPTIONS, bootstrap};
+use crate::client::Client;
+use crate::log::Log;
 use crate::neighbour;
 use crate::options::Options;
 use crate::report::{Report, mib};
 use crate::samples::{Sample, Windows};
 use crate::tally::Tally;
 use crate::upstream;
-
-/// How many workers Envoy has.
-const WORKERS: usize = 2;
 
 /// So many times the connections there are for most of the warm-up: what Envoy keeps of the memory it once had is
 /// then more than it needs later, when a busy machine makes it need more for a while.
@@ -43,15 +40,14 @@ pub fn run(options: &Options) -> Result<Report, String> {
     let windows = Windows::of(options.duration);
     let most = options.connections * CROWD;
     // Those who come and go, one who leaves slow calls, and a neighbour.
-    let upstream = upstream::start(most + 2, &tally).map_err(|error| error.to_string())?;
-    // Bound and never listened at: it refuses connections, and stays ours.
-    let nobody = TcpSocket::new_v4().and_then(|socket| socket.bind((Ipv4Addr::LOCALHOST, 0).into()).map(|()| socket));
-    let nobody = nobody.map_err(|error| error.to_string())?;
-    let port_of_nobody = nobody.local_addr().map_err(|error| error.to_string())?.port();
-    let envoy = Envoy::start(&bootstrap(upstream, port_of_nobody)?, WORKERS)?;
-    let machines = envoy.sum(&["runtime.v8.created"])?;
+    let upstream = upstream::start(most + 2, &tally);
+    // Nobody listens there, and the port stays ours.
+    let (nobody, _held) = port::free().map_err(|error| error.to_string())?;
+    let mut envoy = Envoy::start_with(&bootstrap(upstream.port, nobody)?, &OPTIONS)?;
+    let mut log = Log::of(&envoy)?;
+    let machines = sum(&envoy, &["runtime.v8.created"])?;
     let (stop, crowd_leaves) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let port = envoy.port()?;
+    let port = envoy.only_port();
     let started = Instant::now();
     let clients: Vec<_> = (0..most)
         .map(|name| {
@@ -68,7 +64,7 @@ pub fn run(options: &Options) -> Result<Report, String> {
         let (stop, tally) = (Arc::clone(&stop), Arc::clone(&tally));
         thread::spawn(move || neighbour::stay(most + 1, port, &stop, &tally))
     };
-    let samples = watch(&envoy, &tally, &windows, started, &crowd_leaves);
+    let samples = watch(&mut envoy, &mut log, &tally, &windows, started, &crowd_leaves)?;
     stop.store(true, Ordering::Relaxed);
     crowd_leaves.store(true, Ordering::Relaxed);
     let duration = started.elapsed();
@@ -80,16 +76,21 @@ pub fn run(options: &Options) -> Result<Report, String> {
     if panics > 0 {
         reasons.push(format!("{panics} clients of {most} panicked"));
     }
-    if envoy.log.has_ended() {
-        reasons.push(format!("Envoy ended:\n{}", envoy.log.last()));
+    log.read_on()?;
+    if let Some(status) = envoy.ended() {
+        reasons.push(format!("Envoy ended with {status}:\n{}", log.last()));
     } else {
         reasons.extend(drain(&envoy).err());
-        let reloads = envoy.sum(&["vm_reload", "vm_reload_backoff", "vm_reload_failure", "vm_reload_success"])?;
-        if reloads > 0 || envoy.sum(&["runtime.v8.created"])? != machines {
+        let reloads = sum(&envoy, &["vm_reload", "vm_reload_backoff", "vm_reload_failure", "vm_reload_success"])?;
+        if reloads > 0 || sum(&envoy, &["runtime.v8.created"])? != machines {
             reasons.push(format!("wasm machines were made anew: {reloads} reloads"));
         }
     }
-    reasons.extend(envoy.log.complaints());
+    log.read_on()?;
+    reasons.extend(log.complaints);
+    for malformed in upstream.seen().malformed {
+        tally.wrong(&format!("a call that is no HTTP: {malformed}"));
+    }
     let mut report = Report {
         duration,
         connections: options.connections,
@@ -100,7 +101,7 @@ pub fn run(options: &Options) -> Result<Report, String> {
         calls: tally.calls(),
         felt,
         wrong: tally.wrongs(),
-        traps: envoy.log.traps(),
+        traps: log.traps,
         levels: windows.levels(&samples),
         reasons,
     };
@@ -110,19 +111,27 @@ pub fn run(options: &Options) -> Result<Report, String> {
 
 /// Shows the progress and measures the memory until the time is over, or nothing more is to be learned. Says when the
 /// crowd leaves.
-fn watch(envoy: &Envoy, tally: &Tally, windows: &Windows, started: Instant, crowd_leaves: &AtomicBool) -> Vec<Sample> {
+fn watch(
+    envoy: &mut Envoy,
+    log: &mut Log,
+    tally: &Tally,
+    windows: &Windows,
+    started: Instant,
+    crowd_leaves: &AtomicBool,
+) -> Result<Vec<Sample>, String> {
     let mut samples: Vec<Sample> = Vec::new();
     let (mut shown, mut before) = (Duration::ZERO, 0);
     // How much longer than planned the crowd stays; the clock of the samples stands still for that time.
     let mut longer = Duration::ZERO;
-    while started.elapsed() < windows.duration() + longer && !envoy.log.has_ended() && tally.wrongs() < ENOUGH {
+    while started.elapsed() < windows.duration() + longer && envoy.ended().is_none() && tally.wrongs() < ENOUGH {
         thread::sleep(SAMPLE);
+        log.read_on()?;
         let (elapsed, total) = (started.elapsed(), tally.total());
         if !crowd_leaves.load(Ordering::Relaxed) && elapsed > windows.crowd() {
             longer = elapsed.saturating_sub(windows.crowd());
             crowd_leaves.store(total.requests >= WARM_UP || longer > PATIENCE, Ordering::Relaxed);
         }
-        samples.extend(Sample::take(envoy.process, elapsed.saturating_sub(longer)));
+        samples.extend(Sample::take(envoy.id(), elapsed.saturating_sub(longer)));
         let since = elapsed.saturating_sub(shown);
         if let (true, Some(sample)) = (since >= SHOW, samples.last()) {
             let [ok, moved, client, server, none] = total.by_class;
@@ -133,14 +142,25 @@ fn watch(envoy: &Envoy, tally: &Tally, windows: &Windows, started: Instant, crow
                 u128::from(total.requests - before) * 1000 / since.as_millis(),
                 ok + moved,
                 tally.wrongs(),
-                envoy.log.traps(),
+                log.traps,
                 mib(sample.resident),
                 mib(sample.largest()),
             );
             (shown, before) = (elapsed, total.requests);
         }
     }
-    samples
+    Ok(samples)
+}
+
+/// The counters and gauges whose names end so, added up.
+fn sum(envoy: &Envoy, names: &[&str]) -> Result<u64, String> {
+    let stats = envoy.ask("/stats")?;
+    let value = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        names.iter().any(|end| name.ends_with(end)).then_some(value.parse::<u64>().ok()?)
+    };
+    let values: Vec<_> = stats.lines().filter_map(value).collect();
+    if values.is_empty() { Err(format!("Envoy has no {names:?}")) } else { Ok(values.iter().sum()) }
 }
 
 /// Waits until nothing is in flight any more.
@@ -153,7 +173,7 @@ fn drain(envoy: &Envoy) -> Result<(), String> {
     ];
     let started = Instant::now();
     loop {
-        let left = envoy.sum(&active)?;
+        let left = sum(envoy, &active)?;
         if left == 0 {
             return Ok(());
         }

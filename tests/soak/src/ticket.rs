@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::random::Random;
+use fastrand::Rng;
+
 use crate::script::Script;
 
 /// A request of a client.
@@ -30,14 +31,14 @@ impl Ticket {
     }
 
     /// Numbers of its own.
-    pub fn random(&self) -> Random {
-        Random::new((self.client as u64) << 40 ^ self.number as u64)
+    pub fn random(&self) -> Rng {
+        Rng::with_seed((self.client as u64) << 40 ^ self.number as u64)
     }
 
     /// The id of its activation.
     pub fn activation_id(&self) -> String {
         let mut random = self.random();
-        format!("{:016x}{:016x}", random.next(), random.next())
+        format!("{:016x}{:016x}", random.u64(..), random.u64(..))
     }
 }
 

@@ -37,6 +37,7 @@ pub enum Part {
 }
 
 /// A stream, as a script sees it.
+#[derive(Debug)]
 pub struct Stream {
     parts: UnboundedSender<Part>,
     /// Ends with the stream.
@@ -45,7 +46,7 @@ pub struct Stream {
 }
 
 /// An answer that a script writes as it is in HTTP/1.1, as far as it has come.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Answer {
     head: Vec<u8>,
     /// How much of the body is missing. `None` before the end of the head.

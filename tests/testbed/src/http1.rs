@@ -1,10 +1,9 @@
-//! HTTP/1.1 messages, read strictly: whatever is doubtful is an error.
+//! HTTP/1.1 messages, read strictly: whatever is doubtful is an error, of the kind `InvalidData` where the bytes are wrong
+//! and `UnexpectedEof` where some are missing.
 
 use std::io::{self, BufRead, Read};
 
 use corpus::{Call, Headers, Reply};
-
-use crate::artifact;
 
 /// The largest head and trailer line that is read.
 const LINE_LIMIT: u64 = 1 << 20;
@@ -62,21 +61,18 @@ pub fn read_next_reply(reader: &mut impl BufRead, method: &str) -> io::Result<Re
             }
             _ => Vec::new(),
         };
-        let reply = Reply { status, headers, body };
-        keep(&reply);
-        return Ok(reply);
+        return Ok(Reply { status, headers, body });
     }
 }
 
-/// Keeps a reply for the search for secrets, the beginning of its body at least.
-fn keep(reply: &Reply) {
-    const KEPT: usize = 64 << 10;
-    let mut kept = Vec::new();
-    for (name, value) in &reply.headers {
-        kept.extend([name.as_bytes(), b": ", value, b"\n"].concat());
-    }
-    kept.extend(reply.body.get(..KEPT).unwrap_or(&reply.body));
-    artifact::keep("replies", kept);
+/// Whether the connection ends with a reply.
+pub fn is_last(reply: &Reply) -> bool {
+    values(&reply.headers, "connection").contains(&&b"close"[..])
+}
+
+/// The values of a header.
+pub fn values<'a>(headers: &'a Headers, name: &str) -> Vec<&'a [u8]> {
+    headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
 }
 
 /// How the length of a body is told.
@@ -87,10 +83,7 @@ enum Length {
 }
 
 fn length(headers: &Headers) -> io::Result<Length> {
-    let all = |name: &str| -> Vec<&[u8]> {
-        headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
-    };
-    match (all("content-length").as_slice(), all("transfer-encoding").as_slice()) {
+    match (values(headers, "content-length").as_slice(), values(headers, "transfer-encoding").as_slice()) {
         ([], []) => Ok(Length::UntilEnd),
         ([], [b"chunked"]) => Ok(Length::Chunked),
         ([digits], []) => {
@@ -141,7 +134,10 @@ fn chunks(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Headers)> {
 fn exactly(reader: &mut impl BufRead, size: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     let got = reader.take(size).read_to_end(&mut body)?;
-    if u64::try_from(got).ok() == Some(size) { Ok(body) } else { Err(bad(format!("{got} of {size} bytes of a body"))) }
+    if u64::try_from(got).ok() == Some(size) {
+        return Ok(body);
+    }
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{got} of {size} bytes of a body")))
 }
 
 fn line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -153,6 +149,7 @@ fn raw_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     reader.take(LINE_LIMIT).read_until(b'\n', &mut line)?;
     match line.strip_suffix(b"\r\n") {
         Some(text) => Ok(text.to_vec()),
+        None if line.is_empty() => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended")),
         None => Err(bad_line(&line)),
     }
 }
@@ -163,4 +160,41 @@ fn bad_line(line: &[u8]) -> io::Error {
 
 fn bad(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_read_behind_interim_ones_to_its_end() {
+        let chunked = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
+        let reply = read_reply(chunked, "GET").expect("a reply");
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
+        let only_head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
+        assert_eq!(read_reply(only_head, "HEAD").expect("a reply").body, b"");
+    }
+
+    #[test]
+    fn what_is_doubtful_is_an_error() {
+        use io::ErrorKind::{InvalidData, UnexpectedEof};
+        for (text, kind) in [
+            ("", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\n", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", UnexpectedEof),
+            ("HTTP/1.1 200 OK\r\ncontent-le", InvalidData),
+            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n", InvalidData),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok?", InvalidData),
+            ("HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n", InvalidData),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", InvalidData),
+        ] {
+            assert_eq!(read_reply(text.as_bytes(), "GET").map_err(|error| error.kind()), Err(kind), "{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The built filter.
 pub fn filter() -> Result<PathBuf, String> {
@@ -20,7 +21,19 @@ pub fn openwhisk() -> Result<PathBuf, String> {
 
 /// A file of the project.
 pub fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is two folders deep").join(path)
+}
+
+/// Where tests put what they leave behind.
+pub fn scratch() -> PathBuf {
+    source("target/tmp")
+}
+
+/// A path there that nobody else has, for what is removed again.
+pub fn temporary(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    scratch().join(format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String> {
@@ -33,6 +46,5 @@ fn built(variable: &str, default: &str, command: &str) -> Result<PathBuf, String
 
 /// Keeps something that the filter produced for the search for secrets after all tests.
 pub fn keep(name: &str, piece: impl AsRef<[u8]>) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    corpus::Produced::new(folder, name).and_then(|produced| produced.add(piece)).expect("it can be kept");
+    corpus::Produced::new(&scratch(), name).and_then(|produced| produced.add(piece)).expect("it can be kept");
 }

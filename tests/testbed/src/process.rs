@@ -22,11 +22,44 @@ pub fn processor_time(process: u32) -> Result<Duration, String> {
 
 /// The resident memory of a process, in bytes.
 pub fn resident(process: u32) -> Result<u64, String> {
+    status(process, "VmRSS:")
+}
+
+/// A field of the status of a process, in bytes.
+fn status(process: u32, name: &str) -> Result<u64, String> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let size = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    size.map(|size| size << 10).ok_or_else(|| format!("{path}: no VmRSS"))
+    size.map(|size| size << 10).ok_or_else(|| format!("{path}: no {name}"))
+}
+
+/// The memory of a process, from a time on at which it had nothing to do.
+#[derive(Debug)]
+pub struct Memory {
+    process: u32,
+    /// Its resident memory at that time, in bytes.
+    idle: u64,
+}
+
+impl Memory {
+    /// That of a process which has nothing to do now.
+    pub fn of_idle(process: u32) -> Self {
+        Self { process, idle: resident(process).unwrap_or_else(|error| panic!("{error}")) }
+    }
+
+    /// Forgets how much there was at a time until now.
+    ///
+    /// Source: `proc_pid_clear_refs(5)`.
+    pub fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.process), "5").expect("a process of this test");
+    }
+
+    /// The most there was at a time, in bytes above that of the idle process.
+    pub fn peak(&self) -> u64 {
+        let peak = status(self.process, "VmHWM:").unwrap_or_else(|error| panic!("{error}"));
+        peak.saturating_sub(self.idle)
+    }
 }
 
 #[cfg(test)]
@@ -36,7 +69,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::client::PATIENCE;
+    use crate::PATIENCE;
 
     #[test]
     fn a_process_uses_time_and_memory() {

@@ -12,8 +12,7 @@ use corpus::{GUEST, Reply};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::artifact;
-use crate::client::{self, PATIENCE};
+use crate::{PATIENCE, artifact, client};
 
 /// How often a record is looked for.
 const POLL: Duration = Duration::from_millis(20);

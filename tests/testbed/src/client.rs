@@ -3,24 +3,20 @@
 use std::fmt::Write as _;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::time::Duration;
 
-use bytes::Bytes;
-use corpus::{Headers, Reply};
-use h2::client::{ResponseFuture, SendRequest};
+use corpus::Reply;
 
-use crate::http1;
-
-/// How long anybody waits for anything. Far more than needed, on a busy machine too: reached only when something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+use crate::{PATIENCE, artifact, http1};
 
 /// A connection to a port of this machine.
 pub fn connect(port: u16) -> TcpStream {
     try_connect(port).expect("something listens")
 }
 
-fn try_connect(port: u16) -> io::Result<TcpStream> {
+/// The same, which may fail.
+pub fn try_connect(port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
@@ -80,13 +76,13 @@ fn try_ask(port: u16, request: &[u8], method: &str) -> io::Result<Reply> {
     let mut stream = try_connect(port)?;
     // Envoy may answer and close before it has taken all of it.
     let _ = stream.write_all(request);
-    http1::read_reply(&read_to_end(&mut stream)?, method)
+    http1::read_reply(&read_to_end(&mut stream)?, method).map(kept)
 }
 
 /// Reads the only reply to a request with this method, up to the end of the connection.
 pub fn read_only_reply(stream: &mut TcpStream, method: &str) -> Reply {
-    let bytes = read_to_end(stream).and_then(|bytes| http1::read_reply(&bytes, method));
-    bytes.unwrap_or_else(|error| panic!("no valid reply: {error}"))
+    let reply = read_to_end(stream).and_then(|bytes| http1::read_reply(&bytes, method)).map(kept);
+    reply.unwrap_or_else(|error| panic!("no valid reply: {error}"))
 }
 
 /// Everything that comes until the connection ends, in whatever way.
@@ -112,6 +108,7 @@ pub fn get(port: u16, path: &str) -> Reply {
 }
 
 /// A connection for one request after the other.
+#[derive(Debug)]
 pub struct Session {
     reader: BufReader<TcpStream>,
 }
@@ -135,7 +132,7 @@ impl Session {
              content-length: {length}\r\n\r\n"
         );
         self.reader.get_mut().write_all(&[head.as_bytes(), body].concat())?;
-        http1::read_next_reply(&mut self.reader, "POST")
+        http1::read_next_reply(&mut self.reader, "POST").map(kept)
     }
 
     /// Whether nothing has come since the last reply.
@@ -153,103 +150,17 @@ pub fn leave_after(port: u16, request: &[u8]) {
 
 /// The values of a header.
 pub fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a [u8]> {
-    reply.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice()).collect()
+    http1::values(&reply.headers, name)
 }
 
-/// Sends one HTTP/2 request with POST: headers, then the body if there is one, then trailers if there are any.
-pub fn ask_http2(
-    port: u16,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Option<&[u8]>,
-    trailers: &[(&str, &str)],
-) -> Reply {
-    in_http2(port, async |client| exchange(client, path, headers, body, trailers).await)
-}
-
-/// Sends one HTTP/2 request with POST, a path and a body, resets it when that is so, and sends the next one on the same
-/// connection.
-pub fn reset_http2(
-    port: u16,
-    (path, body): (&str, &'static [u8]),
-    is_so: impl Fn() -> bool,
-    (next_path, next_body): (&str, &[u8]),
-) -> Reply {
-    in_http2(port, async |client| {
-        let request = http::Request::post(format!("http://gateway.example{path}")).body(()).expect("a request");
-        let (response, mut sending) = client.send_request(request, false)?;
-        sending.send_data(body.into(), true)?;
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        sending.send_reset(h2::Reason::CANCEL);
-        drop(response);
-        exchange(client, next_path, &[], Some(next_body), &[]).await
-    })
-}
-
-/// Does something with an HTTP/2 connection, within the time there is.
-pub fn in_http2(port: u16, run: impl AsyncFnOnce(&mut SendRequest<Bytes>) -> Result<Reply, h2::Error>) -> Reply {
-    let reply = async {
-        let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("something listens");
-        let (client, connection) = h2::client::handshake(stream).await?;
-        let connection = tokio::spawn(connection);
-        let reply = run(&mut client.ready().await?).await;
-        connection.abort();
-        reply
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let reply = runtime.block_on(async { tokio::time::timeout(PATIENCE, reply).await });
-    reply.expect("a reply in time").expect("a valid reply")
-}
-
-async fn exchange(
-    client: &mut SendRequest<Bytes>,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Option<&[u8]>,
-    trailers: &[(&str, &str)],
-) -> Result<Reply, h2::Error> {
-    let mut request = http::Request::post(format!("http://gateway.example{path}"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
+/// Keeps a reply for the search for secrets, the beginning of its body at least.
+fn kept(reply: Reply) -> Reply {
+    const KEPT: usize = 64 << 10;
+    let mut kept = Vec::new();
+    for (name, value) in &reply.headers {
+        kept.extend([name.as_bytes(), b": ", value, b"\n"].concat());
     }
-    let request = request.body(()).expect("a request");
-    if body.is_none() && trailers.is_empty() {
-        return ask_stream(client, request, true).await;
-    }
-    let (response, mut sending) = client.send_request(request, false)?;
-    if let Some(body) = body {
-        sending.send_data(Bytes::copy_from_slice(body), trailers.is_empty())?;
-    }
-    if !trailers.is_empty() {
-        let pair = |(name, value): &(&str, &str)| (name.parse().expect("a name"), value.parse().expect("a value"));
-        sending.send_trailers(trailers.iter().map(pair).collect::<http::HeaderMap>())?;
-    }
-    read_stream(response).await
-}
-
-/// Sends one HTTP/2 request without a body, whose stream may stay open.
-pub async fn ask_stream(
-    client: &mut SendRequest<Bytes>,
-    request: http::Request<()>,
-    is_all: bool,
-) -> Result<Reply, h2::Error> {
-    // Held until the reply is there: dropped, it would reset the stream.
-    let (response, _sending) = client.send_request(request, is_all)?;
-    read_stream(response).await
-}
-
-/// Reads the reply on a stream.
-pub async fn read_stream(response: ResponseFuture) -> Result<Reply, h2::Error> {
-    let (parts, mut receiving) = response.await?.into_parts();
-    let mut body = Vec::new();
-    while let Some(data) = receiving.data().await {
-        let data = data?;
-        receiving.flow_control().release_capacity(data.len())?;
-        body.extend(data);
-    }
-    let headers: Headers =
-        parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
-    Ok(Reply { status: parts.status.as_u16(), headers, body })
+    kept.extend(reply.body.get(..KEPT).unwrap_or(&reply.body));
+    artifact::keep("replies", kept);
+    reply
 }

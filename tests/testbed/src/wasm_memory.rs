@@ -1,4 +1,4 @@
-//! The memory of a process, as Linux tells it.
+//! The wasm memories of an Envoy, as Linux tells them.
 
 use std::fs;
 
@@ -11,23 +11,16 @@ const RESERVED: u64 = 1 << 32;
 /// What V8 sets aside for a wasm memory is a multiple of this.
 const GIB: u64 = 1 << 30;
 
-/// The resident memory of a process, in bytes.
-pub fn resident(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-}
-
 /// The sizes of all wasm memories of a process, in bytes, in the order of their addresses.
 ///
 /// Envoy tells nothing of them. But V8 reserves 8 GiB of addresses for each, so that it need not check bounds, of
 /// which only the memory itself can be accessed: what is missing to the 8 GiB.
 /// Source: observed on Envoy 1.40, where a new memory of the filter has 17 pages; V8 `BackingStore`.
-pub fn linear(process: u32) -> Vec<u64> {
-    sizes(&fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default())
+pub fn sizes(process: u32) -> Vec<u64> {
+    sizes_in(&fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default())
 }
 
-fn sizes(maps: &str) -> Vec<u64> {
+fn sizes_in(maps: &str) -> Vec<u64> {
     let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
     mappings.windows(2).filter_map(|pair| size(&pair[0], &pair[1])).collect()
 }
@@ -81,7 +74,7 @@ mod tests {
             ("", &[]),
         ];
         for (maps, expected) in cases {
-            assert_eq!(sizes(maps), *expected, "{maps}");
+            assert_eq!(sizes_in(maps), *expected, "{maps}");
         }
     }
 }

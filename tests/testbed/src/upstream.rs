@@ -1,31 +1,26 @@
 //! An upstream that does what a script says, and records what it was asked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use corpus::{Call, Headers};
 use openwhisk_envoy::Protocol;
 use tokio::net::TcpSocket;
 
-use crate::client::PATIENCE;
-use crate::http1;
 use crate::http2::{self, Part, Stream};
+use crate::script::{Greeting, Script};
+use crate::{PATIENCE, http1};
 
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 128;
-
-/// What an upstream does with a call; an error closes the connection.
-pub type Script = Arc<dyn Fn(&Call, &mut Connection) -> io::Result<()> + Send + Sync>;
-
-/// What an upstream does with its first connection before it reads a call from it; an error closes the connection.
-pub type Greeting = Arc<dyn Fn(&mut Connection) -> io::Result<()> + Send + Sync>;
+/// How many connections may wait to be accepted: all that a busy machine has not accepted yet, as Envoy gives up after 5 s.
+const BACKLOG: u32 = 4096;
 
 /// A connection, and the calls on it; in HTTP/2 one of its streams.
+#[derive(Debug)]
 pub struct Connection {
     /// From 1.
     number: usize,
@@ -34,6 +29,7 @@ pub struct Connection {
 }
 
 /// Where an answer goes.
+#[derive(Debug)]
 enum Wire {
     Http1(TcpStream),
     Http2(Stream),
@@ -68,13 +64,15 @@ enum State {
 }
 
 /// What an upstream saw.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Record {
     seen: Mutex<Seen>,
     changed: Condvar,
     /// The open connections.
     streams: Mutex<BTreeMap<usize, TcpStream>>,
     is_closing: AtomicBool,
+    /// Whether the calls are not kept.
+    forgets: bool,
 }
 
 /// Calls and connections.
@@ -84,16 +82,33 @@ pub struct Seen {
     pub calls: Vec<Call>,
     /// The trailers of each call.
     pub trailers: Vec<Headers>,
+    /// What was wrong with calls that are no HTTP.
+    pub malformed: Vec<String>,
     /// How many connections were accepted.
     pub accepted: usize,
     /// How many connections are open.
     pub open: usize,
 }
 
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A script is code, of which there is nothing to show.
+        f.debug_struct("Upstream").field("port", &self.port).field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}
+
 impl Upstream {
     /// Starts one that speaks HTTP/1.1.
     pub fn start(script: Script) -> Self {
         Self::speaking(Protocol::Http1, script)
+    }
+
+    /// Starts one that speaks HTTP/1.1 and remembers no calls, for as many as there may be.
+    pub fn forgetful(script: Script) -> Self {
+        let mut upstream = Self::closed(Protocol::Http1, script);
+        upstream.record = Arc::new(Record { forgets: true, ..Record::default() });
+        upstream.open();
+        upstream
     }
 
     /// Starts one.
@@ -218,6 +233,9 @@ impl Record {
     }
 
     fn add(&self, call: &Call, trailers: Headers) {
+        if self.forgets {
+            return;
+        }
         self.change(|seen| {
             seen.calls.push(call.clone());
             seen.trailers.push(trailers);
@@ -263,7 +281,13 @@ impl Connection {
 
     fn serve_http1(&mut self, script: &Script) -> io::Result<()> {
         let mut reader = BufReader::new(self.socket()?.try_clone()?);
-        while let Some((call, trailers)) = http1::read_call(&mut reader)? {
+        let record = Arc::clone(&self.record);
+        let complain = |error: &io::Error| {
+            if error.kind() == io::ErrorKind::InvalidData {
+                record.change(|seen| seen.malformed.push(error.to_string()));
+            }
+        };
+        while let Some((call, trailers)) = http1::read_call(&mut reader).inspect_err(complain)? {
             self.record.add(&call, trailers);
             script(&call, self)?;
         }
@@ -345,103 +369,4 @@ impl Connection {
         let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "the other calls never came");
         self.record.wait(|seen| seen.calls.len() >= count).map(drop).map_err(|_| timed_out())
     }
-}
-
-/// An answer with these headers.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut answer = Vec::new();
-    let mut line = |text: String| answer.extend(text.into_bytes());
-    line(format!("HTTP/1.1 {status} scripted\r\n"));
-    for (name, value) in headers {
-        line(format!("{name}: {value}\r\n"));
-    }
-    if !matches!(status, 204 | 304) {
-        line(format!("content-length: {}\r\n", body.len()));
-    }
-    line("\r\n".to_owned());
-    answer.extend(body);
-    answer
-}
-
-/// Sends these bytes, and waits for the next call.
-pub fn sends(bytes: Vec<u8>) -> Script {
-    Arc::new(move |_, connection| connection.send(&bytes))
-}
-
-/// Answers with a result of an action.
-pub fn result(json: impl AsRef<[u8]>) -> Script {
-    sends(answer(
-        200,
-        &[("content-type", "application/json"), ("x-openwhisk-activation-id", "44794bd6aab74415b4e42a308d880e5b")],
-        json.as_ref(),
-    ))
-}
-
-/// Sends these bytes, then closes the connection.
-pub fn breaks_off_after(bytes: Vec<u8>) -> Script {
-    Arc::new(move |_, connection| {
-        connection.send(&bytes)?;
-        Err(io::ErrorKind::ConnectionAborted.into())
-    })
-}
-
-/// Takes the call, and resets the connection.
-pub fn resets() -> Script {
-    Arc::new(|_, connection| connection.reset())
-}
-
-/// Takes the call and says nothing.
-pub fn silent() -> Script {
-    Arc::new(|_, connection| connection.wait_for_close())
-}
-
-/// Sends these bytes, then a byte a second, as long as somebody listens.
-pub fn drips(start: Vec<u8>) -> Script {
-    Arc::new(move |_, connection| {
-        connection.send(&start)?;
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            connection.send(b"1")?;
-            thread::sleep(Duration::from_secs(1));
-        }
-        Ok(())
-    })
-}
-
-/// Sends these bytes, then others as often as somebody takes them.
-pub fn floods(start: Vec<u8>, more: Vec<u8>) -> Script {
-    Arc::new(move |_, connection| {
-        connection.send(&start)?;
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            connection.send(&more)?;
-        }
-        Ok(())
-    })
-}
-
-/// Sends these bytes, and nothing more, but leaves the connection open.
-pub fn stalls_after(bytes: Vec<u8>) -> Script {
-    Arc::new(move |_, connection| {
-        connection.send(&bytes)?;
-        connection.wait_for_close()
-    })
-}
-
-/// Does one thing with the first call, and another with all that follow.
-pub fn once(first: Script, then: Script) -> Script {
-    let was_called = AtomicBool::new(false);
-    Arc::new(move |call, connection| {
-        let script = if was_called.swap(true, Ordering::SeqCst) { &then } else { &first };
-        script(call, connection)
-    })
-}
-
-/// Answers when it has received this many calls.
-pub fn answers_after(count: usize, json: &'static str) -> Script {
-    let answer = result(json);
-    Arc::new(move |call, connection| {
-        connection.wait_for_calls(count)?;
-        answer(call, connection)
-    })
 }
