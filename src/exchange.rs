@@ -18,7 +18,7 @@ use crate::config::settings::RequestBody;
 use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
-use crate::target::{Choice, Target, Targets};
+use crate::target::{Target, Targets};
 
 /// What the host has to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,8 +87,7 @@ pub struct Exchange(State);
 
 #[derive(Debug)]
 enum State {
-    Unconfigured,
-    New(Rc<Targets>),
+    New(Option<Rc<Targets>>),
     Passing,
     /// It failed before anything was known of it.
     Refused,
@@ -114,8 +113,8 @@ enum Stage {
 impl Exchange {
     /// An exchange that has seen nothing yet. Without targets it can only fail.
     #[must_use]
-    pub fn new(targets: Option<Rc<Targets>>) -> Self {
-        Self(targets.map_or(State::Unconfigured, State::New))
+    pub const fn new(targets: Option<Rc<Targets>>) -> Self {
+        Self(State::New(targets))
     }
 
     /// The headers of the request came from a proxy.
@@ -132,18 +131,18 @@ impl Exchange {
         progress: Progress,
     ) -> Step {
         let targets = match &self.0 {
-            State::Unconfigured => return self.refuse(Error::NotConfigured),
-            State::New(targets) => targets,
+            State::New(Some(targets)) => targets,
+            State::New(None) => return self.refuse(Error::NotConfigured),
             State::Passing => return Step::Pass,
             State::Refused | State::Serving(_) => return Step::Wait,
         };
         let target = match targets.choose(proxy, read_route) {
-            Choice::Serve(target) => target,
-            Choice::Pass => {
+            Ok(Some(target)) => Rc::clone(target),
+            Ok(None) => {
                 self.0 = State::Passing;
                 return Step::Pass;
             }
-            Choice::Unsupported => return self.refuse(Error::RoutesUnsupported),
+            Err(error) => return self.refuse(error),
         };
         let request = Request::from_headers(read_headers());
         let request_id = request.id().to_owned();
@@ -201,7 +200,7 @@ impl Exchange {
         match &mut self.0 {
             State::Serving(serving) => on_event(serving),
             State::Passing => Step::Pass,
-            State::Unconfigured | State::New(_) | State::Refused => Step::Wait,
+            State::New(_) | State::Refused => Step::Wait,
         }
     }
 
@@ -242,7 +241,9 @@ impl Serving {
         progress: Progress,
         read: impl FnOnce(usize) -> Option<Vec<u8>>,
     ) -> Step {
-        let Stage::Reading { end, body_size, .. } = &mut self.stage else { return Step::Wait };
+        let Stage::Reading { end, body_size, .. } = &mut self.stage else {
+            return Step::Wait;
+        };
         let (size, progress) = match *end {
             BodyEnd::Told => (size, progress),
             BodyEnd::After(length) => match usize::try_from(length).unwrap_or(usize::MAX) {
@@ -298,30 +299,28 @@ impl Serving {
     /// Counts a call as open, if there is a limit of them.
     fn open_call(&self, read_clock: impl FnOnce() -> Duration) -> Result<Option<OpenCall>, Error> {
         let settings = self.target.settings();
-        let Some(most) = settings.max_concurrency() else { return Ok(None) };
+        let Some(most) = settings.max_concurrency() else {
+            return Ok(None);
+        };
         let now = read_clock();
         let deadline = now.saturating_add(settings.deadline());
         self.target.open_calls().open(most, now, deadline).map(Some).ok_or(Error::TooManyCalls { most })
     }
 
     fn on_outcome(&mut self, outcome: Outcome) -> Step {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Calling { open_call } => {
-                if let Some(open_call) = open_call {
-                    open_call.end();
-                }
-                let reply = outcome
-                    .into_activation(self.target.settings(), self.proxy)
-                    .and_then(Activation::into_reply)
-                    .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
-                    .map_err(|error| error.fit_for(self.proxy));
-                reply.map_or_else(|error| self.fail(error), Step::Send)
-            }
-            stage => {
-                self.stage = stage;
-                Step::Wait
-            }
+        let Stage::Calling { open_call } = &mut self.stage else {
+            return Step::Wait;
+        };
+        if let Some(open_call) = open_call.take() {
+            open_call.end();
         }
+        self.stage = Stage::Over;
+        let reply = outcome
+            .into_activation(self.target.settings(), self.proxy)
+            .and_then(Activation::into_reply)
+            .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
+            .map_err(|error| error.fit_for(self.proxy));
+        reply.map_or_else(|error| self.fail(error), Step::Send)
     }
 
     fn fail(&mut self, error: Error) -> Step {

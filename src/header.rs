@@ -2,12 +2,12 @@
 
 /// The header with the id of the activation, present if and only if an answer is about one.
 ///
-/// Source: apache/openwhisk `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
+/// Source: apache/openwhisk@1fae641 `core/controller/Entities.scala`, `CustomHeaders.ActivationIdHeader`.
 pub const ACTIVATION_ID: &str = "x-openwhisk-activation-id";
 
 /// The header with the request id.
 ///
-/// Source: apache/openwhisk `whisk.transactions.header`; Envoy makes one where the client sent none.
+/// Source: apache/openwhisk@1fae641 `whisk.transactions.header`; Envoy makes one where the client sent none.
 pub const REQUEST_ID: &str = "x-request-id";
 
 /// Headers with the client's credentials, which an action sees only if it is configured.

@@ -10,7 +10,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
 
-use crate::answer::{Answer, Outcome, Refusal};
+use crate::answer::{Answer, Outcome};
 use crate::call::Call;
 use crate::call::request::Request;
 use crate::config::Config;
@@ -191,11 +191,11 @@ impl Stream {
         let outcome = self.dispatch_http_call(call.upstream(), call.headers(), body, Vec::new(), call.deadline());
         if let Err(status) = outcome {
             // Envoy: BadArgument for an unknown cluster, InternalFailure for one that cannot be called.
-            let refusal = match status {
-                Status::BadArgument => Refusal::UnknownUpstream,
-                _ => Refusal::UnavailableUpstream,
+            let outcome = match status {
+                Status::BadArgument => Outcome::UnknownUpstream,
+                _ => Outcome::UnavailableUpstream,
             };
-            let step = self.exchange.on_outcome(Outcome::Refused(refusal));
+            let step = self.exchange.on_outcome(outcome);
             self.perform(step);
         } else {
             self.dispatched = Some(dispatched);
@@ -281,9 +281,10 @@ fn read_answer_headers(proxy: Proxy) -> Vec<(String, Vec<u8>)> {
     let map = MapType::HttpCallResponseHeaders;
     match proxy {
         Proxy::Envoy => read_all(map),
-        Proxy::Apisix => {
-            Answer::header_names().filter_map(|name| Some((name.to_owned(), read_one(map, name)?))).collect()
-        }
+        Proxy::Apisix => Answer::header_names()
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), read_one(map, name)?)))
+            .collect(),
     }
 }
 

@@ -15,18 +15,20 @@
 //! not know the host. [`exchange::Exchange`] drives the line as a step machine, and `host`, which
 //! exists only in the wasm build, performs the steps.
 //!
-//! No module uses one that uses it, directly or through others. From the bottom up: [`json`], [`header`],
-//! [`media_type`], [`proxy`]; [`error`]; [`config`], [`reply`]; [`call`], [`answer`], [`metric`]; [`target`];
-//! [`exchange`]; `host`.
+//! A `Source:` line says where a rule comes from. A path of apache/openwhisk that begins with `core/controller/`,
+//! `core/entity/` or `http/` lies below `org/apache/openwhisk/` in the sources of `core/controller` or `common/scala`.
+//!
+//! No module uses one that uses it, directly or through others. From the bottom up: `json`, `header`, `media_type`,
+//! `proxy`; `error`; `config`, `reply`; `call`, `answer`, `metric`; `target`; `exchange`; `host`.
 
 pub mod answer;
 pub mod call;
 pub mod config;
 pub mod error;
 pub mod exchange;
-pub mod header;
-pub mod json;
-pub mod media_type;
+pub(crate) mod header;
+pub(crate) mod json;
+pub(crate) mod media_type;
 pub mod metric;
 pub mod proxy;
 pub mod reply;

@@ -16,7 +16,7 @@ pub enum MediaType {
 impl MediaType {
     /// The kind that a `content-type` names. Text is `text/*`, XML, JavaScript, and whatever names a charset.
     ///
-    /// Source: apache/openwhisk `core/controller/WebActions.scala`, `isJsonFamily`; RFC 6838 section 4.2.8 (`+xml`).
+    /// Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `isJsonFamily`; RFC 6838 section 4.2.8 (`+xml`).
     #[must_use]
     pub fn of(content_type: &[u8]) -> Self {
         let text = String::from_utf8_lossy(content_type).to_ascii_lowercase();

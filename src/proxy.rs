@@ -18,7 +18,7 @@ const NGINX_CLOSES: [u16; 3] = [408, 444, 499];
 
 /// Redirects that nginx answers with a page of its own where they have no body, as it does all errors.
 ///
-/// Source: as above.
+/// Source: observed on wasm-nginx-module 0.7.0 and nginx 1.29.2.
 const NGINX_REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 impl Proxy {

@@ -88,7 +88,7 @@ impl Reply {
 
 /// A sentence in the shape of `OpenWhisk`'s errors.
 ///
-/// Source: apache/openwhisk `common/scala/src/main/scala/org/apache/openwhisk/http/ErrorResponse.scala`.
+/// Source: apache/openwhisk@1fae641 `http/ErrorResponse.scala`.
 fn error_body(sentence: fmt::Arguments<'_>, request_id: &str, activation_id: Option<&str>) -> String {
     let mut body = json!({ "error": sentence, "code": request_id });
     if let (Some(id), Value::Object(body)) = (activation_id, &mut body) {

@@ -7,6 +7,7 @@ use crate::call::CallTemplate;
 use crate::call::open_calls::OpenCalls;
 use crate::config::Config;
 use crate::config::settings::Settings;
+use crate::error::Error;
 use crate::error::log_limit::LogLimit;
 use crate::metric::Numbers;
 use crate::proxy::Proxy;
@@ -70,17 +71,6 @@ pub enum Targets {
     Routes(ByText),
 }
 
-/// What happens with a request.
-#[derive(Clone, Debug)]
-pub enum Choice {
-    /// It is served by this target.
-    Serve(Rc<Target>),
-    /// It is not for the filter.
-    Pass,
-    /// There are routes, and the proxy does not tell the route of a request.
-    Unsupported,
-}
-
 impl Targets {
     /// Prepares the calls of a configuration. Routes to the same action share the count of its open calls.
     #[must_use]
@@ -89,7 +79,7 @@ impl Targets {
             Config::Every(settings) => Self::Every(Rc::new(Target::new(*settings, Rc::default()))),
             Config::Routes(routes) => {
                 let (mut targets, mut actions) = (ByText::new(), ByText::new());
-                // Collected they would be sorted first, with code of its own.
+                // `collect` would bring a sort into the filter.
                 for (name, settings) in routes {
                     let address = address(&settings);
                     let known = actions.get(&address).map(|target| Rc::clone(&target.open_calls));
@@ -102,17 +92,22 @@ impl Targets {
         }
     }
 
-    /// Finds the target of a request. `read_route` gives the name of its route, if it has one.
+    /// Finds the target of a request; `None` if it is not for the filter. `read_route` gives the name of its route, if it
+    /// has one.
+    ///
+    /// # Errors
+    /// [`Error::RoutesUnsupported`] if there are routes, and the proxy does not tell the route of a request.
     ///
     /// Source: Envoy's attribute `xds.route_name`, which APISIX has not: there a plugin belongs to a route anyway.
-    pub fn choose(&self, proxy: Proxy, read_route: impl FnOnce() -> Option<Vec<u8>>) -> Choice {
+    pub fn choose(
+        &self,
+        proxy: Proxy,
+        read_route: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Result<Option<&Rc<Target>>, Error> {
         match (self, proxy) {
-            (Self::Every(target), _) => Choice::Serve(Rc::clone(target)),
-            (Self::Routes(_), Proxy::Apisix) => Choice::Unsupported,
-            (Self::Routes(routes), Proxy::Envoy) => {
-                let target = read_route().and_then(|name| routes.get(&name));
-                target.map_or(Choice::Pass, |target| Choice::Serve(Rc::clone(target)))
-            }
+            (Self::Every(target), _) => Ok(Some(target)),
+            (Self::Routes(_), Proxy::Apisix) => Err(Error::RoutesUnsupported),
+            (Self::Routes(routes), Proxy::Envoy) => Ok(read_route().and_then(|name| routes.get(&name))),
         }
     }
 
@@ -156,9 +151,9 @@ mod tests {
 
     fn chosen(targets: &Targets, proxy: Proxy, route: Option<&str>) -> String {
         match targets.choose(proxy, || route.map(|name| name.as_bytes().to_vec())) {
-            Choice::Serve(target) => target.settings().action().to_string(),
-            Choice::Pass => "pass".to_owned(),
-            Choice::Unsupported => "unsupported".to_owned(),
+            Ok(Some(target)) => target.settings().action().to_string(),
+            Ok(None) => "pass".to_owned(),
+            Err(_) => "unsupported".to_owned(),
         }
     }
 

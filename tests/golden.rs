@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use corpus::{Answer, Case, Configuration, Driver, Fault, Produced, Tally};
 use libtest_mimic::{Arguments, Failed, Trial};
-use openwhisk_filter::answer::{Answer as Told, Outcome, Refusal};
+use openwhisk_filter::answer::{Answer as Told, Outcome};
 use openwhisk_filter::call::Call;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::exchange::{Exchange, Progress, Step};
@@ -102,7 +102,7 @@ fn outcome(answer: &Answer) -> Outcome {
         }
         Answer::Fault(Fault::Silent) => Outcome::Answered(own("504", "upstream request timeout")),
         Answer::Fault(Fault::BrokenOff) => Outcome::Silent { elapsed: Duration::ZERO },
-        Answer::Fault(Fault::UnknownUpstream) => Outcome::Refused(Refusal::UnknownUpstream),
+        Answer::Fault(Fault::UnknownUpstream) => Outcome::UnknownUpstream,
     }
 }
 

@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 
 use crate::error::rule::{BrokenRule, Rule};
 use crate::header::{ACTIVATION_ID, OF_A_CONNECTION};
-use crate::json::ValueKind;
 use crate::json::text::text_of;
 use crate::json::walk::{elements, entries};
 
@@ -14,7 +13,7 @@ use crate::json::walk::{elements, entries};
 /// Source: RFC 9110 sections 6.6.1 (`date`) and 10.2.4 (`server`).
 const OF_THE_GATEWAY: &[&str] = &["date", "server", ACTIVATION_ID];
 
-/// Begins the names with which an upstream speaks to an Envoy: to an Envoy in front of the gateway, too.
+/// Begins the names that an Envoy obeys; one may stand in front of the gateway.
 ///
 /// Source: Envoy's documentation, HTTP header manipulation; observed on Envoy 1.40.0:
 /// `x-envoy-immediate-health-check-fail` takes a gateway out of rotation.
@@ -70,8 +69,9 @@ impl Lines {
         if is_gateways(name) {
             return Ok(());
         }
-        let name = HeaderName::from_bytes(name)
-            .map_err(|_| BrokenRule::new(Rule::HeaderName, &String::from_utf8_lossy(beginning(name))))?;
+        let name = HeaderName::from_bytes(name).map_err(|_| {
+            BrokenRule::new(Rule::HeaderName, &String::from_utf8_lossy(name.get(..MOST_NAME).unwrap_or(name)))
+        })?;
         if !value.get().starts_with('[') {
             return self.add(name, value);
         }
@@ -102,21 +102,14 @@ fn is_gateways(name: &[u8]) -> bool {
         || OF_A_CONNECTION.iter().chain(OF_THE_GATEWAY).any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-/// As much of a name as a rule quotes.
-fn beginning(name: &[u8]) -> &[u8] {
-    name.get(..MOST_NAME).unwrap_or(name)
-}
-
 /// Reads one value: a string, without blanks around it, or a number or boolean as it stands in the result.
 ///
 /// Source: RFC 9110 section 5.5: a value has no blanks around it.
 fn header_value(json: &RawValue) -> Result<HeaderValue, BrokenRule> {
-    let text = match ValueKind::of(json.get()) {
-        ValueKind::String => text_of(json.get()).map_err(|_| BrokenRule::new(Rule::HeaderValue, json.get()))?,
-        ValueKind::Number | ValueKind::Boolean => json.get().into(),
-        ValueKind::Object | ValueKind::Array | ValueKind::Null => {
-            return Err(BrokenRule::new(Rule::HeaderType, json.get()));
-        }
+    let text = match json.get().bytes().next() {
+        Some(b'"') => text_of(json.get()).map_err(|_| BrokenRule::new(Rule::HeaderValue, json.get()))?,
+        Some(b'{' | b'[' | b'n') => return Err(BrokenRule::new(Rule::HeaderType, json.get())),
+        _ => json.get().into(),
     };
     HeaderValue::from_bytes(text.trim_matches([' ', '\t']).as_bytes())
         .map_err(|_| BrokenRule::new(Rule::HeaderValue, json.get()))

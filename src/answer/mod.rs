@@ -14,18 +14,15 @@ use crate::json::is_json;
 use crate::proxy::Proxy;
 use crate::reply::Reply;
 
-pub mod headers;
+pub(crate) mod headers;
 pub mod shaped;
-
-/// The headers that matter in an answer of the upstream.
-const HEADERS: &[&str] = &[STATUS, ACTIVATION_ID, RETRY_AFTER];
 
 const STATUS: &str = ":status";
 const RETRY_AFTER: &str = "retry-after";
 
 /// The largest answer that is read, in bytes: sixteen times what `OpenWhisk` gives unless it is configured otherwise.
 ///
-/// Source: apache/openwhisk `common/scala/src/main/resources/application.conf`, `whisk.activation.payload.max`.
+/// Source: apache/openwhisk@1fae641 `common/scala/src/main/resources/application.conf`, `whisk.activation.payload.max`.
 pub const LARGEST_ANSWER: usize = 16 << 20;
 
 /// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
@@ -58,16 +55,9 @@ pub enum Outcome {
         /// How long after its dispatch.
         elapsed: Duration,
     },
-    /// The host did not make the call.
-    Refused(Refusal),
-}
-
-/// Why the host did not make a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It knows no such upstream.
+    /// The host did not make the call: it knows no such upstream.
     UnknownUpstream,
-    /// It cannot call the upstream now.
+    /// The host did not make the call: it cannot call the upstream now.
     UnavailableUpstream,
 }
 
@@ -94,9 +84,9 @@ enum Origin {
 pub struct Activation {
     /// Its id, if `OpenWhisk` told it.
     pub id: Option<String>,
-    /// What its text is.
+    /// What `text` is.
     pub content: Content,
-    /// What the answer says.
+    /// The body of the answer.
     pub text: String,
 }
 
@@ -113,18 +103,19 @@ pub enum Content {
 
 impl Answer {
     /// The names of the headers that matter, where a proxy gives no answers of its own.
-    pub fn header_names() -> impl Iterator<Item = &'static str> {
-        HEADERS.iter().copied()
+    #[must_use]
+    pub const fn header_names() -> [&'static str; 3] {
+        [STATUS, ACTIVATION_ID, RETRY_AFTER]
     }
 
     /// Reads an answer from its headers (lower-case names, values as bytes) and its body, which a proxy handed out so long
     /// after the dispatch of the call. `None` if there is no valid status among the headers.
     #[must_use]
     pub fn read(proxy: Proxy, headers: &[(String, Vec<u8>)], body: Vec<u8>, elapsed: Duration) -> Option<Self> {
-        let value = |wanted: &str| value(headers, wanted);
-        let status = StatusCode::from_bytes(value(STATUS)?).ok()?;
+        let first = |wanted: &str| first(headers, wanted);
+        let status = StatusCode::from_bytes(first(STATUS)?).ok()?;
         let activation_id = activation_id(headers);
-        let retry_after = value(RETRY_AFTER)
+        let retry_after = first(RETRY_AFTER)
             .filter(|value| (1..=LONGEST_RETRY_AFTER).contains(&value.len()))
             .and_then(|value| HeaderValue::from_bytes(value).ok())
             .filter(|value| value.to_str().is_ok());
@@ -132,21 +123,21 @@ impl Answer {
         // router adds to every answer of an upstream.
         let is_of_envoy = proxy == Proxy::Envoy
             && matches!(status.as_u16(), 502..=504)
-            && value("x-envoy-upstream-service-time").is_none()
-            && value("content-type") == Some(b"text/plain");
+            && first("x-envoy-upstream-service-time").is_none()
+            && first("content-type") == Some(b"text/plain");
         let origin = if is_of_envoy { Origin::Proxy } else { Origin::Upstream };
         Some(Self { status, activation_id, retry_after, origin, body, elapsed })
     }
 }
 
 /// The first value of a header.
-fn value<'a>(headers: &'a [(String, Vec<u8>)], wanted: &str) -> Option<&'a [u8]> {
+fn first<'a>(headers: &'a [(String, Vec<u8>)], wanted: &str) -> Option<&'a [u8]> {
     headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
 }
 
 /// The id of the activation that an answer is about, if it is a clean one.
 fn activation_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
-    std::str::from_utf8(value(headers, ACTIVATION_ID)?)
+    std::str::from_utf8(first(headers, ACTIVATION_ID)?)
         .ok()
         .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
         .map(str::to_owned)
@@ -172,7 +163,7 @@ impl Outcome {
 
     /// Tells a result from everything else.
     ///
-    /// Source: apache/openwhisk `core/controller/Actions.scala`, `doInvoke`: 200 is a result, 502 with an
+    /// Source: apache/openwhisk@1fae641 `core/controller/Actions.scala`, `doInvoke`: 200 is a result, 502 with an
     /// activation id a failed action, 202 an activation that goes on, always with its id, all else a refusal.
     ///
     /// # Errors
@@ -180,8 +171,8 @@ impl Outcome {
     pub fn into_activation(self, settings: &Settings, proxy: Proxy) -> Result<Activation, Error> {
         let upstream = || settings.upstream().to_string();
         match self {
-            Self::Refused(Refusal::UnknownUpstream) => Err(Error::UnknownUpstream { upstream: upstream() }),
-            Self::Refused(Refusal::UnavailableUpstream) => Err(Error::UnavailableUpstream { upstream: upstream() }),
+            Self::UnknownUpstream => Err(Error::UnknownUpstream { upstream: upstream() }),
+            Self::UnavailableUpstream => Err(Error::UnavailableUpstream { upstream: upstream() }),
             Self::Silent { elapsed } if elapsed.saturating_add(SLACK) >= settings.deadline() => {
                 Err(deadline_passed(settings, None))
             }
@@ -223,7 +214,9 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
     let Answer { status, activation_id, retry_after, body, elapsed, .. } = answer;
     let text = match String::from_utf8(body) {
         Ok(text) => text,
-        Err(error) => return Err(Error::not_openwhisk(status, activation_id, retry_after, error.as_bytes())),
+        Err(error) => {
+            return Err(Error::not_openwhisk(status, activation_id, retry_after, error.as_bytes()));
+        }
     };
     let told = |id, content, text| Ok(Activation { id, content, text });
     let strange = |activation_id, retry_after, text: &str| {
@@ -257,7 +250,7 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
     }
 }
 
-fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
+const fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
     Error::DeadlinePassed { timeout: settings.timeout().as_millis(), activation_id }
 }
 

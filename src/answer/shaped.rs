@@ -1,7 +1,7 @@
 //! Shaped results: `statusCode`, `headers` and `body` in the result of an action decide the reply.
 //!
 //! The convention of `OpenWhisk`'s web actions, for every action.
-//! Source: apache/openwhisk `core/controller/WebActions.scala` and `docs/webactions.md`.
+//! Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala` and `docs/webactions.md`.
 
 use std::borrow::Cow;
 
@@ -91,7 +91,7 @@ struct Keys<'a> {
 /// [`NoReply`] if it is not JSON or breaks a rule.
 pub fn reply_to_result(result: &str) -> Result<Option<Reply>, NoReply> {
     let defaults = Defaults { status: StatusCode::OK, empty: StatusCode::NO_CONTENT };
-    read(result)?.map_or(Ok(None), |keys| Ok(Some(keys.into_reply(defaults)?)))
+    read(result)?.map(|keys| keys.into_reply(defaults)).transpose()
 }
 
 /// The reply for the answer about a failed action, `{"error": …}`. `None` if the error is not shaped.
@@ -111,7 +111,7 @@ pub fn reply_to_failure(answer: &str) -> Result<Option<Reply>, NoReply> {
         return Err(NoReply::NotJson);
     }
     let Some(error) = error else { return Ok(None) };
-    read(error.get())?.map_or(Ok(None), |keys| Ok(Some(keys.into_reply(defaults)?)))
+    read(error.get())?.map(|keys| keys.into_reply(defaults)).transpose()
 }
 
 /// Looks for the keys. `None` if the text is JSON without any of them.
@@ -163,7 +163,9 @@ impl Keys<'_> {
         let body = match self.body.map(RawValue::get) {
             None | Some("null") => None,
             Some(json) if json.starts_with('"') => Some(string_body(json, content_type, is_base64)?),
-            Some(json) if is_base64 == Some(true) => return Err(BrokenRule::new(Rule::Base64Body, json).into()),
+            Some(json) if is_base64 == Some(true) => {
+                return Err(BrokenRule::new(Rule::Base64Body, json).into());
+            }
             Some(json) => {
                 let content_type = content_type.unwrap_or(JSON);
                 if MediaType::of(content_type.as_bytes()) == MediaType::Binary {

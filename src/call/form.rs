@@ -25,9 +25,6 @@ impl<'a> Form<'a> {
     }
 
     /// The next field; `None` behind the last.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`]
     pub fn next_field(&mut self) -> Result<Option<Field<'_>>, OutOfMemory> {
         while let Some(rest) = self.rest {
             let mut parts = rest.splitn(2, |byte| *byte == b'&');

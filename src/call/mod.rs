@@ -10,8 +10,8 @@ use crate::config::settings::{Mode, Settings};
 use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
 
-pub mod form;
-pub mod open_calls;
+pub(crate) mod form;
+pub(crate) mod open_calls;
 pub mod parameters;
 pub mod request;
 
@@ -51,7 +51,7 @@ pub struct Call {
 impl CallTemplate {
     /// Prepares the calls.
     ///
-    /// Source: apache/openwhisk `core/controller/Actions.scala`, `activate` and `fetch`.
+    /// Source: apache/openwhisk@1fae641 `core/controller/Actions.scala`, `activate` and `fetch`.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let address = format!("{}{}", settings.api_host().path_prefix(), settings.action().api_path());

@@ -1,6 +1,6 @@
 //! What the action receives: the client's body, or a whole request in the way of `OpenWhisk`'s web actions.
 //!
-//! Source: apache/openwhisk `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
+//! Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ use crate::media_type::MediaType;
 
 /// Begins the names of the parameters that tell of the request itself.
 ///
-/// Source: `WebApiDirectives`. It refuses six names that begin so; to refuse them all keeps room for more.
+/// Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `WebApiDirectives`. It refuses six names that begin so; to refuse them all keeps room for more.
 const RESERVED: &str = "__ow_";
 
 /// As many bytes as the parameters of a request without a body usually has at most.
 const SIZE: usize = 1024;
 
-/// The name of what is no object and no form.
+/// The parameter that holds a body which is neither an object nor a form.
 const BODY: &str = "__ow_body";
 
 /// What stands around the value of a field and at the end of an object, in bytes: `,"__ow_body":"…"}`.
@@ -61,7 +61,7 @@ impl From<Error> for Refusal {
 /// An invocation gets the client's body byte for byte as the action's parameters, or an object made of the whole
 /// request; no body stands for no parameters. A question for metadata has no body.
 ///
-/// Source: apache/openwhisk `core/controller/RestAPIs.scala`: an empty entity counts as `{}`.
+/// Source: apache/openwhisk@1fae641 `core/controller/RestAPIs.scala`: an empty entity counts as `{}`.
 ///
 /// # Errors
 /// An [`Error`] of the client, if no parameters can be made of the request.

@@ -8,7 +8,7 @@ use crate::proxy::Proxy;
 
 /// Methods that are about the connection and not about what a server has.
 ///
-/// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk refuses both with 400 and 405.
+/// Source: RFC 9110 sections 9.3.6 and 9.3.8; apache/openwhisk@1fae641 refuses both with 400 and 405.
 const WITHOUT_A_RESOURCE: &[&str] = &["CONNECT", "TRACE"];
 
 /// Methods of which a request has no body unless it says so.
@@ -46,9 +46,9 @@ const FORWARDED: &[&str] = &[
 /// How a host shows the end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// It tells it.
+    /// The host says which piece is the last.
     Told,
-    /// It does not: after this many bytes, whatever follows.
+    /// It does not say. The body has this many bytes, whatever follows.
     After(u64),
 }
 
@@ -79,13 +79,13 @@ impl Request {
     /// The method; empty if there is none.
     #[must_use]
     pub fn method(&self) -> &[u8] {
-        self.value(METHOD).unwrap_or_default()
+        self.last(METHOD).unwrap_or_default()
     }
 
     /// The path and the query behind `?`, as the client sent them.
     #[must_use]
     pub fn path_and_query(&self) -> (&[u8], &[u8]) {
-        let all = self.value(PATH).unwrap_or_default();
+        let all = self.last(PATH).unwrap_or_default();
         let mut parts = all.splitn(2, |byte| *byte == b'?');
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }
@@ -93,16 +93,16 @@ impl Request {
     /// The type of the body; empty if there is none.
     #[must_use]
     pub fn content_type(&self) -> &[u8] {
-        self.value(CONTENT_TYPE).unwrap_or_default()
+        self.last(CONTENT_TYPE).unwrap_or_default()
     }
 
     /// The size of the body in bytes, if the client told it beforehand.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        std::str::from_utf8(self.value(CONTENT_LENGTH)?).ok()?.parse().ok()
+        std::str::from_utf8(self.last(CONTENT_LENGTH)?).ok()?.parse().ok()
     }
 
-    /// Whether it is one of gRPC, of which a proxy would make the whole reply a header. Of gRPC-Web it does not.
+    /// Whether it is one of gRPC, whose reply a proxy would put into a header as a whole. gRPC-Web is not meant.
     ///
     /// Source: Envoy `source/common/grpc/common.cc`, `hasGrpcContentType`; observed on Envoy 1.40.0.
     #[must_use]
@@ -119,7 +119,7 @@ impl Request {
 
     /// How the proxy shows the end of the body.
     ///
-    /// A request with `upgrade` may be answered as the request that it is without. Envoy takes what follows its head for
+    /// A request with `upgrade` may be answered as if it had none. Envoy takes what follows its head for
     /// the other protocol, so it tells no end, and hands out the bytes as they are. Of a `transfer-encoding` it tells
     /// nothing either, so where there may be a body its length must be told.
     ///
@@ -141,15 +141,15 @@ impl Request {
     }
 
     fn is_upgrade(&self) -> bool {
-        let tokens = self.value(CONNECTION).unwrap_or_default().split(|byte| *byte == b',');
+        let tokens = self.last(CONNECTION).unwrap_or_default().split(|byte| *byte == b',');
         let mut tokens = tokens.map(<[u8]>::trim_ascii);
-        self.value(UPGRADE).is_some() && tokens.any(|token| token.eq_ignore_ascii_case(UPGRADE.as_bytes()))
+        self.last(UPGRADE).is_some() && tokens.any(|token| token.eq_ignore_ascii_case(UPGRADE.as_bytes()))
     }
 
     /// The request id; empty if there is none.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.value(REQUEST_ID).and_then(sendable).unwrap_or_default()
+        self.last(REQUEST_ID).and_then(sendable).unwrap_or_default()
     }
 
     /// The headers that go to `OpenWhisk` as they came, in their order. Of these a value that is not visible ASCII is
@@ -162,7 +162,7 @@ impl Request {
     }
 
     /// The last value of a header, which is the one that counts where a header is there twice.
-    fn value(&self, wanted: &str) -> Option<&[u8]> {
+    fn last(&self, wanted: &str) -> Option<&[u8]> {
         self.headers.iter().rfind(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
     }
 }

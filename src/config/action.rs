@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The longest name `OpenWhisk` takes, in characters.
 ///
-/// Source: apache/openwhisk `core/entity/EntityPath.scala`, `EntityName.ENTITY_NAME_MAX_LENGTH`.
+/// Source: apache/openwhisk@1fae641 `core/entity/EntityPath.scala`, `EntityName.ENTITY_NAME_MAX_LENGTH`.
 pub const LONGEST_NAME: usize = 256;
 
 /// Everything but the unreserved characters of a URI path segment.
@@ -19,7 +19,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Guaranteed to match `[\w]|[\w][\w@ .&-]{0,254}[\w@.&-]`, so it is ASCII, not empty, holds no
 /// slash, and is neither `.` nor `..`.
 ///
-/// Source: apache/openwhisk `core/entity/EntityPath.scala`, `EntityName.REGEX`.
+/// Source: apache/openwhisk@1fae641 `core/entity/EntityPath.scala`, `EntityName.REGEX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -73,7 +73,7 @@ pub struct Action {
 
 /// The name that stands for no package where an address must have one.
 ///
-/// Source: apache/openwhisk `docs/webactions.md`.
+/// Source: apache/openwhisk@1fae641 `docs/webactions.md`.
 const NO_PACKAGE: &str = "default";
 
 impl Action {
@@ -85,7 +85,7 @@ impl Action {
 
     /// The action's path in the REST API, percent-encoded, starting with `/api/v1`.
     ///
-    /// Source: apache/openwhisk `docs/rest_api.md`.
+    /// Source: apache/openwhisk@1fae641 `docs/rest_api.md`.
     #[must_use]
     pub fn api_path(&self) -> String {
         let encode = |name: &Name| utf8_percent_encode(&name.0, ESCAPED).to_string();

@@ -53,11 +53,21 @@ pub enum InvalidApiHost {
 
 /// The path of the API.
 ///
-/// Source: apache/openwhisk `docs/rest_api.md`.
+/// Source: apache/openwhisk@1fae641 `docs/rest_api.md`.
 const API_PATH: &str = "/api/v1";
 
 impl ApiHost {
     /// Reads an address such as `https://openwhisk.example:8443/prefix`.
+    ///
+    /// ```
+    /// use openwhisk_filter::config::api_host::{ApiHost, InvalidApiHost, Scheme};
+    ///
+    /// let host = ApiHost::parse("https://openwhisk.example/prefix/")?;
+    /// assert_eq!((host.scheme(), host.path_prefix()), (Scheme::Https, "/prefix"));
+    /// assert_eq!((host.authority(), &*host.host_and_port()), ("openwhisk.example", "openwhisk.example:443"));
+    /// assert_eq!(ApiHost::parse("http://ow/api/v1"), Err(InvalidApiHost::WithApiPath));
+    /// # Ok::<(), InvalidApiHost>(())
+    /// ```
     ///
     /// # Errors
     /// [`InvalidApiHost`] if the scheme is another one or missing, the host is not a DNS name or

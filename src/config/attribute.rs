@@ -4,15 +4,15 @@ use std::rc::Rc;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::expected::{Expected, at_least, between, words};
 use crate::config::object::{Entry, Object};
 use crate::config::read::Read;
-use crate::config::settings::{Mode, OnTimeout, RequestBody, Source};
+use crate::config::settings::{Mode, OnTimeout, ParametersFrom, RequestBody};
 use crate::config::token::ServiceToken;
-use crate::config::value::{Value, at_least, between, words};
 
 /// The longest `OpenWhisk` waits for an action, in milliseconds.
 ///
-/// Source: apache/openwhisk `common/scala/src/main/resources/application.conf`,
+/// Source: apache/openwhisk@1fae641 `common/scala/src/main/resources/application.conf`,
 /// `whisk.controller.activation.max-wait-for-blocking-activation`; a larger value is a 400.
 const LONGEST_WAIT: u64 = 60_000;
 
@@ -26,7 +26,7 @@ pub struct Attribute {
     /// What stands for it where it is not given.
     pub default: DefaultValue,
     /// What it may be.
-    pub value: Value,
+    pub expected: Expected,
     /// Whether it has no effect on `APISIX`.
     pub is_ignored_on_apisix: bool,
 }
@@ -46,7 +46,7 @@ pub enum Levels {
 pub enum DefaultValue {
     /// It must be given.
     Required,
-    /// Nothing: what it is about is not done.
+    /// No value: what it is about is not done.
     Absent,
     /// This value, as JSON.
     Json(&'static str),
@@ -58,7 +58,7 @@ pub enum DefaultValue {
 enum OnApisix<T> {
     /// What it does on Envoy.
     Works,
-    /// Nothing: it is always as if it were this, or as if it were not given. The sentence about any other value.
+    /// It has no effect: everything is as if this value, or none, were given. The sentence warns of any other value.
     AsIf(Option<T>, &'static str),
 }
 
@@ -69,7 +69,7 @@ impl<T> OnApisix<T> {
 }
 
 macro_rules! attributes {
-    ($($(#[$about:meta])* $name:ident: $type:ty, $levels:ident, $default:expr, $value:expr, $on_apisix:expr;)*) => {
+    ($($(#[$about:meta])* $name:ident: $type:ty, $levels:ident, $default:expr, $expected:expr, $on_apisix:expr;)*) => {
         /// All attributes, in the order of the documentation.
         pub const ATTRIBUTES: &[Attribute] = &[$({
             const ON_APISIX: OnApisix<$type> = $on_apisix;
@@ -77,7 +77,7 @@ macro_rules! attributes {
                 name: stringify!($name),
                 levels: Levels::$levels,
                 default: $default,
-                value: $value,
+                expected: $expected,
                 is_ignored_on_apisix: ON_APISIX.is_ignored(),
             }
         },)*];
@@ -90,11 +90,11 @@ macro_rules! attributes {
 
         impl Level {
             /// Takes those out of an object that may stand there, and reads them.
-            pub(super) fn read(object: &mut Object<'_, '_>) -> Self {
+            pub(super) fn take_from(object: &mut Object<'_, '_>) -> Self {
                 Self {$(
                     $name: if Levels::$levels == Levels::Both || object.is_top() {
-                        const VALUE: Value = $value;
-                        Read::read(object, stringify!($name), &VALUE)
+                        const EXPECTED: Expected = $expected;
+                        Read::read(object, stringify!($name), &EXPECTED)
                     } else {
                         Entry::Absent
                     },
@@ -109,8 +109,8 @@ macro_rules! attributes {
             /// Notes those that must be given and are not.
             pub(super) fn note_missing(&self, object: &mut Object<'_, '_>) {
                 $(if $default == DefaultValue::Required && matches!(self.$name, Entry::Absent | Entry::Null) {
-                    const VALUE: Value = $value;
-                    object.missing(stringify!($name), &VALUE);
+                    const EXPECTED: Expected = $expected;
+                    object.missing(stringify!($name), &EXPECTED);
                 })*
             }
 
@@ -138,46 +138,46 @@ attributes! {
     // name: type, levels, default, what it may be, on APISIX
 
     /// Where `OpenWhisk` is.
-    api_host: Rc<ApiHost>, Both, Required, Value::ApiHost, Works;
+    api_host: Rc<ApiHost>, Both, Required, Expected::ApiHost, Works;
 
     /// Whether the certificate of an `https` host is verified.
-    ssl_verify: bool, Top, Json("true"), Value::Boolean, AsIf(
+    ssl_verify: bool, Top, Json("true"), Expected::Boolean, AsIf(
         Some(true),
         "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
     );
 
     /// The key.
-    service_token: Rc<ServiceToken>, Both, Required, Value::Token, Works;
+    service_token: Rc<ServiceToken>, Both, Required, Expected::Token, Works;
 
     /// The namespace of the action.
-    namespace: Name, Both, Required, Value::Name, Works;
+    namespace: Name, Both, Required, Expected::Name, Works;
 
     /// The package of the action.
-    package: Name, Both, Absent, Value::Name, Works;
+    package: Name, Both, Absent, Expected::Name, Works;
 
     /// The name of the action.
-    action: Name, Both, Required, Value::Name, Works;
+    action: Name, Both, Required, Expected::Name, Works;
 
     /// The same as `mode`, in another way. Once read, `mode` says it.
-    result: bool, Both, Json("true"), Value::Boolean, Works;
+    result: bool, Both, Json("true"), Expected::Boolean, Works;
 
     /// What is done and answered.
-    mode: Mode, Both, Json("\"result\""), Value::Word(words::<Mode>), Works;
+    mode: Mode, Both, Json("\"result\""), Expected::Word(words::<Mode>), Works;
 
     /// What the action receives.
-    parameters: Source, Both, Json("\"body\""), Value::Word(words::<Source>), Works;
+    parameters: ParametersFrom, Both, Json("\"body\""), Expected::Word(words::<ParametersFrom>), Works;
 
     /// A beginning of the path that the action does not see.
-    path_prefix: String, Both, Absent, Value::Path, Works;
+    path_prefix: String, Both, Absent, Expected::Path, Works;
 
     /// The headers with credentials that the action sees.
-    forward_headers: Vec<&'static str>, Both, Absent, Value::Credentials, Works;
+    forward_headers: Vec<&'static str>, Both, Absent, Expected::Credentials, Works;
 
     /// How long `OpenWhisk` waits for the action, in milliseconds.
     timeout: u64, Both, Json("60000"), between(" of milliseconds", 1, LONGEST_WAIT), Works;
 
     /// What the client gets after that.
-    on_timeout: OnTimeout, Both, Json("\"error\""), Value::Word(words::<OnTimeout>), Works;
+    on_timeout: OnTimeout, Both, Json("\"error\""), Expected::Word(words::<OnTimeout>), Works;
 
     /// How often a call that did not reach `OpenWhisk` is tried again.
     retries: u64, Both, Json("0"), between("", 0, 5), AsIf(
@@ -189,7 +189,7 @@ attributes! {
     max_concurrency: u64, Both, Absent, at_least(" of calls", 1), Works;
 
     /// Whether connections are kept for later calls.
-    keepalive: bool, Top, Json("true"), Value::Boolean, Works;
+    keepalive: bool, Top, Json("true"), Expected::Boolean, Works;
 
     /// How long an idle connection is kept, in milliseconds.
     keepalive_timeout: u64, Top, Json("60000"), at_least(" of milliseconds", 1000), AsIf(
@@ -197,7 +197,7 @@ attributes! {
         "`keepalive_timeout` has no effect on apisix: its wasm runtime keeps idle connections as long as it sees fit",
     );
 
-    /// Nothing: it is for configurations of the `APISIX` plugin.
+    /// Ignored: the `APISIX` plugin has it, so its configurations are accepted.
     keepalive_pool: u64, Top, Json("5"), at_least("", 1), AsIf(
         None,
         "`keepalive_pool` has no effect on apisix: its wasm runtime keeps up to 30 idle connections",
@@ -207,16 +207,16 @@ attributes! {
     max_req_body_size: u64, Both, Json("67108864"), at_least(" of bytes", 1), Works;
 
     /// The host's name for `OpenWhisk`.
-    upstream: Rc<str>, Both, Derived, Value::Upstream, Works;
+    upstream: Rc<str>, Both, Derived, Expected::Upstream, Works;
 
     /// How a request is held until its body is complete.
-    request_body: RequestBody, Top, Json("\"pause\""), Value::Word(words::<RequestBody>), AsIf(
+    request_body: RequestBody, Top, Json("\"pause\""), Expected::Word(words::<RequestBody>), AsIf(
         Some(RequestBody::Pause),
         "`request_body` has no effect on apisix: its wasm runtime holds every request",
     );
 
-    /// Attributes for each route: levels of their own, so this one has none of it.
-    routes: (), Top, Absent, Value::Routes, Works;
+    /// A level of its own for each route. Read by `Config`, so this level keeps no value of it.
+    routes: (), Top, Absent, Expected::Routes, Works;
 }
 
 /// The names of the attributes that may stand at some levels.

@@ -1,4 +1,5 @@
-//! How the levels of a configuration inherit from one another, and become settings.
+//! How the levels of a configuration inherit from one another, and become settings. What a [`Level`] holds comes from the
+//! table of attributes.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use crate::config::action::Action;
 use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
 use crate::config::object::{Entry, Object, Reading, Wrong};
-use crate::config::settings::{Mode, Parameters, Settings, Source, Word};
+use crate::config::settings::{Mode, Parameters, ParametersFrom, Settings, Word};
 
 impl Level {
     /// The defaults, on which the top level stands.
@@ -23,13 +24,14 @@ impl Level {
     /// Reads the attributes that may stand in an object, of the top level or of a route.
     #[must_use]
     pub fn of(object: &mut Object<'_, '_>) -> Self {
-        let mut level = Self::read(object);
+        let mut level = Self::take_from(object);
         let result = std::mem::take(&mut level.result);
         level.mode = match (level.mode, result) {
             (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
             (Entry::Value(mode), Entry::Value(result)) if mode != mode_of(result) => {
                 let expected = format_args!("{:?} or none where `result` is {result}", word(mode_of(result)));
-                object.wrong("mode", Wrong::new(&format!("{:?}", word(mode)), &expected))
+                object.wrong("mode", Wrong::new(&format!("{:?}", word(mode)), &expected));
+                Entry::Wrong
             }
             (Entry::Value(mode), _) => Entry::Value(mode),
             (_, Entry::Value(result)) => Entry::Value(mode_of(result)),
@@ -50,7 +52,7 @@ impl Level {
         if has_address {
             level.upstream = upstream;
         }
-        if has_address || level.called() != base.called() {
+        if has_address || level.effective_upstream() != base.effective_upstream() {
             level.service_token = service_token;
         }
         level
@@ -60,12 +62,12 @@ impl Level {
     #[must_use]
     pub fn complete(self, defaults: &Self, object: &mut Object<'_, '_>) -> Option<Settings> {
         let ignored_on_apisix = self.ignored_on_apisix();
-        let called = self.called();
+        let upstream = self.effective_upstream();
         self.note_missing(object);
         let level = self.or(defaults);
         let parameters = match level.parameters.value()? {
-            Source::Body => Parameters::Body,
-            Source::Http => Parameters::Http {
+            ParametersFrom::Body => Parameters::Body,
+            ParametersFrom::Http => Parameters::Http {
                 path_prefix: level.path_prefix.value().unwrap_or_default().trim_end_matches('/').to_owned(),
                 forward_headers: level.forward_headers.value().unwrap_or_default(),
             },
@@ -84,14 +86,14 @@ impl Level {
             keepalive: level.keepalive.value()?,
             keepalive_timeout: Duration::from_millis(level.keepalive_timeout.value()?),
             max_req_body_size: level.max_req_body_size.value()?,
-            upstream: called?,
+            upstream: upstream?,
             request_body: level.request_body.value()?,
             ignored_on_apisix,
         })
     }
 
-    /// What the host calls the place where a key goes, if that is known.
-    fn called(&self) -> Option<Rc<str>> {
+    /// The upstream to which calls of this level go, and with them the key. `None` if that is not known.
+    fn effective_upstream(&self) -> Option<Rc<str>> {
         let by_default = || self.api_host.clone().value().map(|api_host| api_host.host_and_port());
         self.upstream.clone().value().or_else(by_default)
     }

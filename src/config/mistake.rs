@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::error::quote::{QUOTED, beginning};
-use crate::json::ValueKind;
 
 /// How many mistakes of one configuration are told.
 const TOLD: usize = 50;
@@ -18,7 +17,7 @@ pub enum Mistake {
     /// The text is not JSON, with the parser's reason.
     NotJson(String),
     /// The JSON is not an object, but this kind of value.
-    NotAnObject(ValueKind),
+    NotAnObject(&'static str),
     /// An attribute nobody knows.
     Unknown {
         /// Its name as written, with its place.
@@ -120,7 +119,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The beginning of a text of the operator, without what could harm a log.
+/// The beginning of a text of the operator, escaped and without backticks.
 #[must_use]
 pub fn shown(text: &str) -> String {
     beginning(text, QUOTED).chars().flat_map(char::escape_debug).map(|c| if c == '`' { '\'' } else { c }).collect()

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::config::attribute::{Level, Levels, names};
+use crate::config::expected::Expected;
 use crate::config::mistake::{ConfigError, Mistake};
 use crate::config::object::{ReadEnvironment, Reading};
 use crate::config::settings::Settings;
-use crate::config::value::Value;
 
 pub mod action;
 pub mod api_host;
 pub mod attribute;
-pub mod level;
+pub mod expected;
+pub(crate) mod level;
 pub mod mistake;
-pub mod object;
-pub mod read;
+pub(crate) mod object;
+pub(crate) mod read;
 pub mod settings;
 pub mod token;
-pub mod value;
 
 /// Which requests the filter takes over, and how it serves them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,8 @@ fn read_routes<'a>(
     defaults: &Level,
     reading: &mut Reading<'a>,
 ) -> Option<BTreeMap<String, Settings>> {
-    let expected = Value::Routes.to_string();
-    let mut routes = reading.within(json, String::new(), "routes".to_owned(), &expected)?;
+    let expected = Expected::Routes.to_string();
+    let mut routes = reading.within(json, "routes".to_owned(), &expected)?;
     let (repeated, routes) = (routes.take_repeated(), routes.take_all());
     for name in &repeated {
         reading.note(Mistake::Repeated { attribute: route_place(name) });
@@ -102,7 +102,7 @@ fn read_routes<'a>(
                 expected: "the name of a route of the proxy".to_owned(),
             });
         }
-        let Some(mut route) = reading.within(json, format!("{place}."), place, "an object of attributes") else {
+        let Some(mut route) = reading.within(json, place, "an object of attributes") else {
             continue;
         };
         let settings = Level::of(&mut route).over(base).complete(defaults, &mut route);
@@ -177,6 +177,21 @@ mod tests {
         assert_eq!(shown("far"), "guest/p/hello Metadata 1000 far:1 0 false");
         assert_eq!(shown("bare"), "guest/hello Result 60000 openwhisk.example:80 0 false");
         assert_eq!(routes.len(), 5);
+    }
+
+    #[test]
+    fn every_default_is_a_value_that_may_be_given() {
+        let given = attribute::ATTRIBUTES.iter().filter_map(|row| match row.default {
+            attribute::DefaultValue::Json(json) => Some(format!("\"{}\": {json}", row.name)),
+            _ => None,
+        });
+        let changes = format!("{{{}}}", given.collect::<Vec<_>>().join(", "));
+        let (Ok(Config::Every(given)), Ok(Config::Every(plain))) = (with(&changes), with("{}")) else {
+            panic!("{changes}");
+        };
+        // Those of connections are told of on APISIX.
+        let told = |settings: &Settings| Settings { ignored_on_apisix: Vec::new(), ..settings.clone() };
+        assert_eq!(told(&given), told(&plain), "{changes}");
     }
 
     #[test]

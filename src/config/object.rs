@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::config::mistake::{Mistake, shown};
 use crate::error::quote::{QUOTED, beginning};
-use crate::json::ValueKind;
+use crate::json::kind_of;
 
 /// Gives the value of an environment variable, if it is set.
 pub type ReadEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -32,10 +32,10 @@ pub struct Object<'a, 'r> {
 /// What an object says about an attribute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Entry<T> {
-    /// Nothing.
+    /// The attribute is not there.
     #[default]
     Absent,
-    /// That in a route it is as if the top level said nothing: null.
+    /// `null` in a route, which takes back what the top level gives.
     Null,
     /// Something that is a mistake, already noted.
     Wrong,
@@ -66,7 +66,7 @@ impl<T> Entry<T> {
 }
 
 impl<'a> Reading<'a> {
-    /// Nothing is read yet.
+    /// A reading without mistakes yet.
     #[must_use]
     pub const fn new(read_environment: ReadEnvironment<'a>) -> Self {
         Self { read_environment, mistakes: Vec::new() }
@@ -96,19 +96,17 @@ impl<'a> Reading<'a> {
 
     /// Reads an object in a configuration. `place` goes before the names of its attributes. `None` if there is none,
     /// which is noted of an `attribute` that should hold what was `expected`.
-    pub fn within<'r>(
-        &'r mut self,
-        json: &'a RawValue,
-        place: String,
-        attribute: String,
-        expected: &str,
-    ) -> Option<Object<'a, 'r>> {
+    pub fn within<'r>(&'r mut self, json: &'a RawValue, place: String, expected: &str) -> Option<Object<'a, 'r>> {
         let found = match serde_json::from_str(json.get()) {
-            Ok(fields) => return Some(Object { place, fields, reading: self }),
-            Err(reason) if json.get().starts_with('{') => format!("an object that cannot be read ({reason})"),
-            Err(_) => ValueKind::of(json.get()).to_string(),
+            Ok(fields) => {
+                return Some(Object { place, fields, reading: self });
+            }
+            Err(reason) if json.get().starts_with('{') => {
+                format!("an object that cannot be read ({reason})")
+            }
+            Err(_) => kind_of(json.get()).to_owned(),
         };
-        self.note(Mistake::Wrong { attribute, found, expected: expected.to_owned() });
+        self.note(Mistake::Wrong { attribute: place, found, expected: expected.to_owned() });
         None
     }
 }
@@ -118,14 +116,16 @@ fn fields(json: &[u8]) -> Result<Fields<'_>, Mistake> {
     if json.is_empty() {
         return Err(Mistake::Empty);
     }
-    let Ok(json) = std::str::from_utf8(json) else { return Err(Mistake::Protobuf) };
+    let Ok(json) = std::str::from_utf8(json) else {
+        return Err(Mistake::Protobuf);
+    };
     let reason = match serde_json::from_str(json) {
         Ok(fields) => return Ok(fields),
         Err(reason) => reason,
     };
     // The reasons for no JSON at all quote nothing, those for no object would quote a token in its place.
     Err(match serde_json::from_str::<&RawValue>(json) {
-        Ok(other) if !other.get().starts_with('{') => Mistake::NotAnObject(ValueKind::of(other.get())),
+        Ok(other) if !other.get().starts_with('{') => Mistake::NotAnObject(kind_of(other.get())),
         Ok(_) => Mistake::NotJson(reason.to_string()),
         Err(_) if is_protobuf(json) => Mistake::Protobuf,
         Err(reason) => Mistake::NotJson(reason.to_string()),
@@ -160,29 +160,22 @@ impl<'a> Object<'a, '_> {
         (self.reading.read_environment)(name)
     }
 
-    /// Takes out an attribute that may be null in a route.
-    #[inline(never)]
-    fn take_given(&mut self, attribute: &str) -> Entry<&'a RawValue> {
-        match self.take(attribute) {
-            None => Entry::Absent,
-            Some(json) if json.get() == "null" && !self.is_top() => Entry::Null,
-            Some(json) => Entry::Value(json),
-        }
-    }
-
     /// Reads one attribute. Where `read` fails, that is noted.
     pub fn read_json<T>(
         &mut self,
         attribute: &str,
         read: impl FnOnce(&Self, &'a RawValue) -> Result<T, Wrong>,
     ) -> Entry<T> {
-        match self.take_given(attribute) {
-            Entry::Absent => Entry::Absent,
-            Entry::Null => Entry::Null,
-            Entry::Wrong => Entry::Wrong,
-            Entry::Value(json) => match read(self, json) {
+        match self.take(attribute) {
+            None => Entry::Absent,
+            // In a route only: it stands for no value of the top level.
+            Some(json) if json.get() == "null" && !self.is_top() => Entry::Null,
+            Some(json) => match read(self, json) {
                 Ok(value) => Entry::Value(value),
-                Err(wrong) => self.wrong(attribute, wrong),
+                Err(wrong) => {
+                    self.wrong(attribute, wrong);
+                    Entry::Wrong
+                }
             },
         }
     }
@@ -209,7 +202,9 @@ impl<'a> Object<'a, '_> {
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Entry<T> {
         self.read_json(attribute, |_, json| {
-            let Some(text) = text(json) else { return Err(Wrong::new(&quoted(json), expected)) };
+            let Some(text) = text(json) else {
+                return Err(Wrong::new(&quoted(json), expected));
+            };
             read(&text).map_err(|expected| match secret(&text) {
                 Some(secret) => Wrong::value(json, secret, &expected),
                 None => Wrong::new(&quoted(json), &expected),
@@ -218,13 +213,8 @@ impl<'a> Object<'a, '_> {
     }
 
     /// Notes a wrong value.
-    pub fn wrong<T>(&mut self, attribute: &str, wrong: Wrong) -> Entry<T> {
-        self.note_wrong(attribute, wrong);
-        Entry::Wrong
-    }
-
     #[cold]
-    fn note_wrong(&mut self, attribute: &str, wrong: Wrong) {
+    pub fn wrong(&mut self, attribute: &str, wrong: Wrong) {
         let attribute = self.named(attribute);
         let Wrong { found, expected } = wrong;
         self.reading.note(Mistake::Wrong { attribute, found, expected });
@@ -255,7 +245,7 @@ impl<'a> Object<'a, '_> {
     }
 
     fn named(&self, attribute: &str) -> String {
-        format!("{}{attribute}", self.place)
+        if self.is_top() { attribute.to_owned() } else { format!("{}.{attribute}", self.place) }
     }
 }
 
@@ -306,7 +296,7 @@ fn quoted(json: &RawValue) -> String {
             format!("{:?}{rest}", beginning(&text, QUOTED))
         }
         Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
-        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => ValueKind::of(json.get()).to_string(),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => kind_of(json.get()).to_owned(),
     }
 }
 

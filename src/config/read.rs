@@ -1,4 +1,5 @@
-//! How the values of attributes are read, each by its type.
+//! How the values of attributes are read, each by its type. Each `read` is kept out of line: it would be compiled anew for
+//! every attribute of its type, which is 12 KB of the filter.
 
 use std::rc::Rc;
 
@@ -6,42 +7,43 @@ use serde_json::Value as Json;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::expected::{Expected, Range};
 use crate::config::object::{Entry, Object, Wrong, text};
 use crate::config::settings::Word;
 use crate::config::token::ServiceToken;
-use crate::config::value::{Range, Value};
 use crate::header::CREDENTIALS;
-use crate::json::ValueKind;
+use crate::json::kind_of;
 use crate::json::number::whole_number;
 
 /// A type of values.
 pub trait Read: Sized {
     /// Takes an attribute out of an object. What it may be is more than the type says where that has ranges.
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self>;
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self>;
 }
 
 impl Read for bool {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
-        object.read(attribute, value, Json::as_bool)
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read(attribute, expected, Json::as_bool)
     }
 }
 
 impl Read for u64 {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
-        let (smallest, largest) = match value {
-            Value::Number(Range { smallest, largest, .. }) => (*smallest, largest.unwrap_or(Self::MAX)),
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        let (smallest, largest) = match expected {
+            Expected::Number(Range { smallest, largest, .. }) => (*smallest, largest.unwrap_or(Self::MAX)),
             _ => (Self::MIN, Self::MAX),
         };
-        object.read(attribute, value, |json| whole_number(json).filter(|number| (smallest..=largest).contains(number)))
+        object
+            .read(attribute, expected, |json| whole_number(json).filter(|number| (smallest..=largest).contains(number)))
     }
 }
 
 impl<T: Word> Read for T {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
-        object.read(attribute, value, |json| {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read(attribute, expected, |json| {
             let text = json.as_str()?;
             T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
         })
@@ -51,8 +53,8 @@ impl<T: Word> Read for T {
 /// A text with a colon could be a key in the wrong place, and is not quoted.
 impl Read for Name {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
-        object.read_text(attribute, value, |_| Some(':'), Self::parse)
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read_text(attribute, expected, |_| Some(':'), Self::parse)
     }
 }
 
@@ -60,7 +62,7 @@ impl Read for Name {
 /// quoted.
 impl Read for Rc<ApiHost> {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
         let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         let secret = |text: &str| match text.split_once("://") {
             Some((_, rest)) if !rest.contains('@') => None,
@@ -69,20 +71,20 @@ impl Read for Rc<ApiHost> {
             None if text.split_once(':').is_some_and(|(_, port)| is_port(port)) => None,
             None => Some(':'),
         };
-        object.read_text(attribute, value, secret, |text| ApiHost::parse(text).map(Rc::new))
+        object.read_text(attribute, expected, secret, |text| ApiHost::parse(text).map(Rc::new))
     }
 }
 
 /// No error shows anything of a key.
 impl Read for Rc<ServiceToken> {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
         object.read_json(attribute, |object, json| {
             let token = match text(json) {
                 Some(text) => ServiceToken::resolve(&text, |name| object.environment(name)),
-                None => Err(ValueKind::of(json.get()).to_string()),
+                None => Err(kind_of(json.get()).to_owned()),
             };
-            token.map(Self::new).map_err(|found| Wrong::new(&found, value))
+            token.map(Self::new).map_err(|found| Wrong::new(&found, expected))
         })
     }
 }
@@ -90,8 +92,8 @@ impl Read for Rc<ServiceToken> {
 /// The beginning of a path.
 impl Read for String {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
-        object.read(attribute, value, |json| {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read(attribute, expected, |json| {
             let text = json.as_str()?;
             let is_clean = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'));
             (is_clean && text.starts_with('/')).then(|| text.to_owned())
@@ -102,26 +104,26 @@ impl Read for String {
 /// Names of headers with credentials, in any case.
 impl Read for Vec<&'static str> {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
         let known = |name: &Json| {
             let name = name.as_str()?;
             CREDENTIALS.iter().copied().find(|known| known.eq_ignore_ascii_case(name))
         };
-        object.read(attribute, value, |json| json.as_array()?.iter().map(known).collect())
+        object.read(attribute, expected, |json| json.as_array()?.iter().map(known).collect())
     }
 }
 
 /// The name of an upstream. A text with `@` could be a URL with a key, and is not quoted.
 impl Read for Rc<str> {
     #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, value: &Value) -> Entry<Self> {
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
         object.read_text(
             attribute,
-            value,
+            expected,
             |_| Some('@'),
             |text| {
                 let is_clean = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '@');
-                if is_clean { Ok(text.into()) } else { Err(value) }
+                if is_clean { Ok(text.into()) } else { Err(expected) }
             },
         )
     }
@@ -129,7 +131,7 @@ impl Read for Rc<str> {
 
 /// Attributes that are no part of a level: they are taken out before.
 impl Read for () {
-    fn read(_: &mut Object<'_, '_>, _: &str, _: &Value) -> Entry<Self> {
+    fn read(_: &mut Object<'_, '_>, _: &str, _: &Expected) -> Entry<Self> {
         Entry::Absent
     }
 }

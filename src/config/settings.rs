@@ -9,7 +9,7 @@ use crate::config::api_host::{ApiHost, Scheme};
 use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
 
-/// How much longer than `OpenWhisk` waits the call does where its 202 is wanted.
+/// Where the 202 of `OpenWhisk` is wanted (`on_timeout`), the call waits this much longer than `OpenWhisk`.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The largest body of a call, in bytes, whatever is configured: of a larger one `OpenWhisk` closes the connection.
@@ -56,7 +56,7 @@ pub enum RequestBody {
 
 /// What the action's parameters are made of (`parameters`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ParametersFrom {
     /// The body of the request.
     Body,
     /// All of the request.
@@ -94,7 +94,7 @@ impl Word for RequestBody {
     const WORDS: &'static [(&'static str, Self)] = &[("pause", Self::Pause), ("buffer_filter", Self::BufferFilter)];
 }
 
-impl Word for Source {
+impl Word for ParametersFrom {
     const WORDS: &'static [(&'static str, Self)] = &[("body", Self::Body), ("http", Self::Http)];
 }
 
@@ -171,7 +171,7 @@ impl Settings {
 
     /// The deadline of the call: the timeout, and time for an answer that says it passed if that is wanted.
     #[must_use]
-    pub fn deadline(&self) -> Duration {
+    pub const fn deadline(&self) -> Duration {
         match (self.mode, self.on_timeout) {
             (Mode::Result | Mode::Activation, OnTimeout::Accept) => self.timeout.saturating_add(GRACE),
             _ => self.timeout,

@@ -19,7 +19,7 @@ const SECRET_MANAGER: &str = "$SECRET://";
 
 /// A service token `user:key`, kept as the value of the `authorization` header.
 ///
-/// Source: RFC 7617 (Basic authentication); apache/openwhisk
+/// Source: RFC 7617 (Basic authentication); apache/openwhisk@1fae641
 /// `core/controller/BasicAuthenticationDirective.scala`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceToken {
@@ -45,7 +45,7 @@ pub enum InvalidServiceToken {
 
 /// What stands before the key in the file of the `OpenWhisk` command line.
 ///
-/// Source: apache/openwhisk-cli, `~/.wskprops`.
+/// Source: apache/openwhisk-cli@23f3cf7, `~/.wskprops`.
 const ASSIGNMENT: &str = "AUTH=";
 
 impl ServiceToken {

@@ -3,10 +3,6 @@
 /// What kind of error kept a client from a result, for the metrics and the runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
-    /// The request is too large.
-    TooLarge,
-    /// The request is not what it says it is.
-    Malformed,
     /// There is no way to `OpenWhisk`.
     Connect,
     /// As many calls are open as may be.
@@ -23,6 +19,10 @@ pub enum ErrorKind {
     ActionFailed,
     /// The action gave a result of which no reply can be made.
     InvalidResult,
+    /// The request is too large.
+    TooLarge,
+    /// The request is not what it says it is.
+    Malformed,
     /// Something else is wrong with the gateway.
     Internal,
 }
@@ -47,8 +47,6 @@ impl ErrorKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::TooLarge => "too_large",
-            Self::Malformed => "malformed",
             Self::Connect => "connect",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
@@ -57,6 +55,8 @@ impl ErrorKind {
             Self::Refused => "refused",
             Self::ActionFailed => "action_failed",
             Self::InvalidResult => "invalid_result",
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
             Self::Internal => "internal",
         }
     }

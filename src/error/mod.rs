@@ -13,69 +13,69 @@ use crate::proxy::Proxy;
 
 pub mod kind;
 pub mod log_limit;
-pub mod quote;
+pub(crate) mod quote;
 pub mod row;
 pub mod rule;
 
-/// When to try again where calls end all the time: after a second.
+/// The `retry-after` of [`Error::TooManyCalls`], in seconds: calls end all the time.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// Why a request gets no result. `Display` is the sentence for the operator's log; [`Error::row`] has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Client: the body is larger than `max_req_body_size`.
+    /// The body is larger than `max_req_body_size`.
     RequestTooLarge {
         /// The largest body taken, in bytes.
         limit: u64,
     },
-    /// Client: the body should be JSON and is not.
+    /// The body should be JSON and is not.
     MalformedBody {
         /// Why, in the words of the parser.
         reason: String,
     },
-    /// Client: the method invokes no action.
+    /// The method invokes no action.
     MethodNotAllowed {
         /// The method.
         method: &'static str,
     },
-    /// Client: a request with `upgrade` may have a body, and does not tell its length.
+    /// A request with `upgrade` may have a body, and does not tell its length.
     LengthRequired,
-    /// Client: the body of a request with `upgrade` is shorter than announced.
+    /// The body of a request with `upgrade` is shorter than announced.
     IncompleteBody,
-    /// Client: what the action would receive is larger than the filter has memory for.
+    /// What the action would receive is larger than the filter has memory for.
     OutOfMemory,
-    /// Client: what the body becomes as parameters is larger than it may be.
+    /// What the body becomes as parameters is larger than it may be.
     ParametersTooLarge {
         /// The most that a body may become, in bytes.
         limit: u64,
     },
-    /// Client: it speaks gRPC.
+    /// It speaks gRPC.
     Grpc,
-    /// Client: it sent a parameter of a name that the filter uses itself.
+    /// It sent a parameter of a name that the filter uses itself.
     ReservedParameter,
-    /// Platform: the host knows no upstream of that name.
+    /// The host knows no upstream of that name.
     UnknownUpstream {
         /// The upstream's name.
         upstream: String,
     },
-    /// Platform: the host cannot call the upstream now.
+    /// The host cannot call the upstream now.
     UnavailableUpstream {
         /// The upstream's name.
         upstream: String,
     },
-    /// Platform: no connection came about, or it broke before an answer.
+    /// No connection came about, or it broke before an answer.
     Unreachable {
         /// The upstream's name.
         upstream: String,
         /// What the host says about it, if it says anything.
         reason: String,
     },
-    /// Platform: as many calls of the action are open on this worker as may be (`max_concurrency`).
+    /// As many calls of the action are open on this worker as may be (`max_concurrency`).
     TooManyCalls {
         /// How many may be open.
         most: u64,
     },
-    /// Platform: no answer before the deadline.
+    /// No answer before the deadline.
     DeadlinePassed {
         /// The timeout, in milliseconds.
         timeout: u128,
@@ -91,19 +91,19 @@ pub enum Error {
         /// The id of the activation that goes on, if it told it.
         activation_id: Option<String>,
     },
-    /// Platform: the answer began and did not end, or is larger than the host takes.
+    /// The answer began and did not end, or is larger than the host takes.
     BrokenOff {
         /// The upstream's name.
         upstream: String,
     },
-    /// Platform: the answer is larger than is read, or than there is memory for.
+    /// The answer is larger than is read, or than there is memory for.
     AnswerTooLarge {
         /// The largest answer that is read, in bytes.
         limit: usize,
         /// The id of the activation, if it tells one.
         activation_id: Option<String>,
     },
-    /// Platform: the answer is not what `OpenWhisk`'s API answers.
+    /// The answer is not what `OpenWhisk`'s API answers.
     NotOpenWhisk {
         /// Its status.
         status: StatusCode,
@@ -125,32 +125,32 @@ pub enum Error {
         /// Its answer: JSON.
         body: String,
     },
-    /// Action: it failed, in its own words.
+    /// It failed, in its own words.
     ActionFailed {
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
         /// `OpenWhisk`'s answer: JSON.
         body: String,
     },
-    /// Action: the result breaks a rule of shaped results.
+    /// The result breaks a rule of shaped results.
     BrokenRule {
         /// The rule.
         rule: BrokenRule,
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
-    /// Action: it, or the platform, answers with a status that the proxy cannot send.
+    /// It, or the platform, answers with a status that the proxy cannot send.
     UnsendableStatus {
         /// The status.
         status: StatusCode,
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
     },
-    /// Host: it does not give the body of the request.
+    /// It does not give the body of the request.
     UnreadableBody,
-    /// Configuration: it has `routes` on a proxy that does not tell the filter the route of a request.
+    /// It has `routes` on a proxy that does not tell the filter the route of a request.
     RoutesUnsupported,
-    /// Configuration: there is none. Cannot happen where the host honours `on_configure`.
+    /// There is none. Cannot happen where the host honours `on_configure`.
     NotConfigured,
 }
 

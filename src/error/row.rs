@@ -104,7 +104,8 @@ impl Error {
                 read, StatusCode::NOT_FOUND, Malformed, Client,
                 "an action does not speak gRPC"
             },
-            // Source: apache/openwhisk `core/controller/Messages.scala`, `parametersNotAllowed`.
+            // Source: apache/openwhisk@1fae641 `http/ErrorResponse.scala`,
+            // `Messages.parametersNotAllowed`.
             Self::ReservedParameter => row! {
                 read, StatusCode::BAD_REQUEST, Malformed, Client,
                 "Request defines parameters that are not allowed (e.g., reserved properties).",

@@ -7,27 +7,27 @@ use crate::error::quote::{QUOTED, beginning};
 /// A rule of shaped results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Of `statusCode`.
+    /// `statusCode` is a whole number from 200 to 599.
     StatusCode,
-    /// Of `headers` itself.
+    /// `headers` is an object.
     Headers,
-    /// Of the names in `headers`.
+    /// A name in `headers` is a token of HTTP.
     HeaderName,
-    /// Of the types of the values in `headers`.
+    /// A value in `headers` is a string, a number, a boolean or an array of those.
     HeaderType,
-    /// Of the text of the values in `headers`.
+    /// A value in `headers` holds no control characters.
     HeaderValue,
-    /// Of the number and size of the `headers`.
+    /// There are not too many `headers`, in lines and in bytes.
     HeaderSize,
-    /// Of `isBase64Encoded` itself.
+    /// `isBase64Encoded` is true or false.
     Base64Flag,
-    /// Of `body` where `isBase64Encoded` is true.
+    /// `body` is base64 where `isBase64Encoded` is true.
     Base64Body,
-    /// Of `body` where the content type is binary.
+    /// `body` is base64 where the content type is binary.
     BinaryBody,
-    /// Of `body` as a string.
+    /// A string `body` holds no escape that stands for half of a character.
     BodyText,
-    /// Of the keys.
+    /// No key is given twice.
     Keys,
 }
 

@@ -1,7 +1,5 @@
 //! JSON where it stands: proven, walked over and written, without building anything of it.
 
-use std::fmt;
-
 use serde::de::IgnoredAny;
 
 pub mod number;
@@ -11,48 +9,16 @@ pub mod writer;
 
 pub use writer::OutOfMemory;
 
-/// The kind of a JSON value. `Display` gives it with its article.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueKind {
-    /// `{…}`
-    Object,
-    /// `[…]`
-    Array,
-    /// `"…"`
-    String,
-    /// `true` or `false`
-    Boolean,
-    /// `null`
-    Null,
-    /// Any other.
-    Number,
-}
-
-impl ValueKind {
-    /// The kind of a text that is JSON, without blanks before it.
-    #[must_use]
-    pub fn of(json: &str) -> Self {
-        match json.bytes().next() {
-            Some(b'{') => Self::Object,
-            Some(b'[') => Self::Array,
-            Some(b'"') => Self::String,
-            Some(b't' | b'f') => Self::Boolean,
-            Some(b'n') => Self::Null,
-            _ => Self::Number,
-        }
-    }
-}
-
-impl fmt::Display for ValueKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Object => "an object",
-            Self::Array => "an array",
-            Self::String => "a string",
-            Self::Boolean => "a boolean",
-            Self::Null => "null",
-            Self::Number => "a number",
-        })
+/// The kind of a JSON text without blanks before it, with its article: tells nothing of what is in it.
+#[must_use]
+pub fn kind_of(json: &str) -> &'static str {
+    match json.bytes().next() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::json::writer::OutOfMemory;
-
 /// Why a JSON string has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoText {
@@ -15,9 +13,6 @@ pub enum NoText {
 
 /// The text of a string that is JSON, with its quotes. Borrowed where there is no escape; else as long at most as the
 /// string is.
-///
-/// # Errors
-/// [`NoText`]
 pub fn text_of(json: &str) -> Result<Cow<'_, str>, NoText> {
     let inside = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(NoText::HalfCharacter)?;
     let Some((mut plain, mut escaped)) = inside.split_once('\\') else { return Ok(inside.into()) };
@@ -64,12 +59,6 @@ fn unit(digits: &str) -> Option<(char, &str)> {
     let (second, rest) = rest.strip_prefix("\\u")?.split_at_checked(4)?;
     let character = char::decode_utf16([first, take(second)?]).next()?.ok()?;
     Some((character, rest))
-}
-
-impl From<OutOfMemory> for NoText {
-    fn from(_: OutOfMemory) -> Self {
-        Self::OutOfMemory
-    }
 }
 
 #[cfg(test)]

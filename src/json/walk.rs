@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-/// The longest name with escapes that is handed out whole, in bytes: one more than a header may have. No longer one means
-/// anything.
+/// The longest name with escapes that is handed out whole, in bytes: one more than a header may have. A longer one is no header, and no key of
+/// ours.
 ///
 /// Source: the crate `http`, `HeaderName::from_bytes`.
-const LONGEST_NAME: usize = 1 << 16;
+const LONGEST_KEY: usize = 1 << 16;
 
 /// The text is not a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct NotAnObject;
 /// [`NotAnObject`] if the text is anything else, perhaps after some calls.
 pub fn entries<'a>(json: &'a str, each: impl FnMut(&[u8], &'a RawValue)) -> Result<(), NotAnObject> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    Walk(each).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|_| NotAnObject)
+    deserializer.deserialize_map(Walk(each)).and_then(|()| deserializer.end()).map_err(|_| NotAnObject)
 }
 
 /// Calls `each` with the elements of a JSON array, in their order, until it gives an error; the rest is not looked at.
@@ -36,7 +36,7 @@ pub fn entries<'a>(json: &'a str, each: impl FnMut(&[u8], &'a RawValue)) -> Resu
 pub fn elements<'a, E>(json: &'a str, each: impl FnMut(&'a RawValue) -> Result<(), E>) -> Result<(), Option<E>> {
     let mut walk = Elements { each, error: None };
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let walked = (&mut walk).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let walked = deserializer.deserialize_seq(&mut walk).and_then(|()| deserializer.end());
     match (walk.error, walked) {
         (Some(error), _) => Err(Some(error)),
         (None, Ok(())) => Ok(()),
@@ -47,14 +47,6 @@ pub fn elements<'a, E>(json: &'a str, each: impl FnMut(&'a RawValue) -> Result<(
 struct Elements<F, E> {
     each: F,
     error: Option<E>,
-}
-
-impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> de::DeserializeSeed<'a> for &mut Elements<F, E> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
 }
 
 impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> Visitor<'a> for &mut Elements<F, E> {
@@ -76,14 +68,6 @@ impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> Visitor<'a> for &mut Elemen
 }
 
 struct Walk<F>(F);
-
-impl<'a, F: FnMut(&[u8], &'a RawValue)> de::DeserializeSeed<'a> for Walk<F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
 
 impl<'a, F: FnMut(&[u8], &'a RawValue)> Visitor<'a> for Walk<F> {
     type Value = ();
@@ -127,7 +111,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(bytes.get(..LONGEST_NAME).unwrap_or(bytes).to_vec())))
+                Ok(Key(Cow::Owned(bytes.get(..LONGEST_KEY).unwrap_or(bytes).to_vec())))
             }
         }
 
@@ -164,7 +148,7 @@ mod tests {
             let walked = entries(&json, |name, _| seen.push(name.to_vec()));
             assert_eq!((walked, seen), (Ok(()), vec![b"a".repeat(expected)]), "{letters} letters");
             let is_header = http::HeaderName::from_bytes(&b"a".repeat(expected)).is_ok();
-            assert_eq!(is_header, letters < LONGEST_NAME, "{letters} letters");
+            assert_eq!(is_header, letters < LONGEST_KEY, "{letters} letters");
         }
     }
 

@@ -29,9 +29,6 @@ pub struct ObjectWriter {
 
 impl ObjectWriter {
     /// An object without fields that should take up about so many bytes.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`]
     pub fn of_size(size: usize) -> Result<Self, OutOfMemory> {
         let mut all = Vec::new();
         all.try_reserve(size).map_err(|_| OutOfMemory)?;
@@ -39,32 +36,17 @@ impl ObjectWriter {
     }
 
     /// From here on it may grow by so many bytes.
-    pub fn limit(&mut self, more: usize) {
+    pub const fn limit(&mut self, more: usize) {
         self.json.limit = self.json.all.len().saturating_add(more);
     }
 
-    /// Adds a text.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
-    pub fn text(&mut self, name: &str, value: &str) -> Result<(), NoRoom> {
-        self.name(name)?;
-        self.json.text(value)
-    }
-
     /// Adds bytes as a text: U+FFFD stands for what is not UTF-8.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn lossy(&mut self, name: &str, value: &[u8]) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.lossy(value)
     }
 
     /// The same with a name that need not be UTF-8 either.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn lossy_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), NoRoom> {
         self.begin()?;
         self.json.lossy(name)?;
@@ -73,18 +55,12 @@ impl ObjectWriter {
     }
 
     /// Adds what something shows, as a text.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn shown(&mut self, name: &str, value: &dyn fmt::Display) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.shown(value)
     }
 
     /// Adds an object of texts.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn object(&mut self, name: &str, fields: BTreeMap<&str, &[u8]>) -> Result<(), NoRoom> {
         self.name(name)?;
         let is_empty = std::mem::replace(&mut self.is_empty, true);
@@ -97,18 +73,12 @@ impl ObjectWriter {
     }
 
     /// Adds a value that is JSON.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn json(&mut self, name: &str, value: &str) -> Result<(), NoRoom> {
         self.name(name)?;
         self.json.add(value.as_bytes())
     }
 
     /// Adds what stands between the braces of another object.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn fields(&mut self, fields: &str) -> Result<(), NoRoom> {
         if fields.trim_ascii().is_empty() {
             return Ok(());
@@ -118,9 +88,6 @@ impl ObjectWriter {
     }
 
     /// The whole object.
-    ///
-    /// # Errors
-    /// [`NoRoom`]
     pub fn finish(mut self) -> Result<Vec<u8>, NoRoom> {
         self.end()?;
         Ok(self.json.all)
@@ -229,7 +196,7 @@ mod tests {
     #[test]
     fn fields_follow_one_another() {
         let mut object = ObjectWriter::of_size(0).expect("memory");
-        object.text("a\"", "\n\u{1}é").expect("memory");
+        object.lossy("a\"", "\n\u{1}é".as_bytes()).expect("memory");
         object.object("b", BTreeMap::from([("x", &b"1\xff"[..]), ("y", b"2")])).expect("memory");
         object.object("c", BTreeMap::new()).expect("memory");
         object.json("d", "[1.0, null]").expect("memory");
@@ -253,9 +220,9 @@ mod tests {
     fn an_object_grows_no_further_than_it_may() {
         for (limit, expected) in [(0, Err(NoRoom::Limit)), (13, Err(NoRoom::Limit)), (14, Ok(()))] {
             let mut texts = ObjectWriter::of_size(0).expect("memory");
-            texts.text("a", "not counted").expect("memory");
+            texts.lossy("a", b"not counted").expect("memory");
             texts.limit(limit);
-            assert_eq!(texts.text("b", "\0x"), expected, "{limit} bytes");
+            assert_eq!(texts.lossy("b", b"\0x"), expected, "{limit} bytes");
         }
         let mut lossy = ObjectWriter::of_size(0).expect("memory");
         lossy.limit(1000);

@@ -4,8 +4,8 @@ use openwhisk_filter::answer::LARGEST_ANSWER;
 use openwhisk_filter::answer::shaped::{NoReply, reply_to_result};
 use openwhisk_filter::config::Config;
 use openwhisk_filter::config::attribute::{ATTRIBUTES, DefaultValue};
+use openwhisk_filter::config::expected::Expected;
 use openwhisk_filter::config::settings::Settings;
-use openwhisk_filter::config::value::Value;
 use openwhisk_filter::proxy::Proxy;
 use serde_json::Value as Json;
 
@@ -109,18 +109,24 @@ fn the_table_of_attributes_is_that_of_the_code() {
             DefaultValue::Derived => "host:port of api_host",
         };
         assert_eq!(default, expected, "the default of {name}");
-        let expected = match attribute.value {
-            Value::Boolean => "boolean",
-            Value::Number(_) => "integer",
-            Value::Credentials => "list of strings",
-            Value::Routes => "object",
-            Value::ApiHost | Value::Token | Value::Name | Value::Word(_) | Value::Path | Value::Upstream => "string",
+        let expected = match attribute.expected {
+            Expected::Boolean => "boolean",
+            Expected::Number(_) => "integer",
+            Expected::Credentials => "list of strings",
+            Expected::Routes => "object",
+            Expected::ApiHost
+            | Expected::Token
+            | Expected::Name
+            | Expected::Word(_)
+            | Expected::Path
+            | Expected::Upstream => "string",
         };
         assert!(kind.starts_with(expected), "{name} is {kind}");
         // What is not in words: nobody expects less than none or one.
-        for number in numbers(&attribute.value.to_string()).iter().filter(|number| !["0", "1", "256"].contains(number))
+        for number in
+            numbers(&attribute.expected.to_string()).iter().filter(|number| !["0", "1", "256"].contains(number))
         {
-            assert!(numbers(meaning).contains(number), "{name}: {}", attribute.value);
+            assert!(numbers(meaning).contains(number), "{name}: {}", attribute.expected);
         }
         assert_eq!(on_apisix.starts_with("no effect"), attribute.is_ignored_on_apisix, "{name}: {on_apisix}");
     }

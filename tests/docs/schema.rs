@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use jsonschema::draft202012;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::config::attribute::{ATTRIBUTES, Attribute, DefaultValue, Levels};
-use openwhisk_filter::config::value::{Range, Value as Kind};
+use openwhisk_filter::config::expected::{Expected, Range};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value, json};
 
@@ -234,7 +234,7 @@ fn the_defaults_are_those_of_the_code() {
 fn the_values_and_what_is_required_are_those_of_the_table() {
     let schema = schema();
     let mut required = Vec::new();
-    for Attribute { name, default, value, .. } in ATTRIBUTES {
+    for Attribute { name, default, expected, .. } in ATTRIBUTES {
         let in_schema = &schema["$defs"][name];
         match default {
             DefaultValue::Required => required.push(json!(name)),
@@ -243,12 +243,12 @@ fn the_values_and_what_is_required_are_those_of_the_table() {
             }
             DefaultValue::Absent | DefaultValue::Derived => assert!(!defaults().contains_key(*name), "{name}"),
         }
-        match value {
-            Kind::Number(Range { smallest, largest, .. }) => {
+        match expected {
+            Expected::Number(Range { smallest, largest, .. }) => {
                 assert_eq!(in_schema["minimum"], json!(smallest), "{name}");
                 assert_eq!(in_schema.get("maximum"), largest.map(|largest| json!(largest)).as_ref(), "{name}");
             }
-            Kind::Word(words) => assert_eq!(in_schema["enum"], json!(words()), "{name}"),
+            Expected::Word(words) => assert_eq!(in_schema["enum"], json!(words()), "{name}"),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use openwhisk_filter::answer::{Outcome, Refusal};
+use openwhisk_filter::answer::Outcome;
 use openwhisk_filter::config::settings::{Mode, Parameters, Settings};
 use openwhisk_filter::error::Error;
 use openwhisk_filter::exchange::{Exchange, Progress, Step};
@@ -105,8 +105,8 @@ impl Stream {
             Event::Body { size, is_all, read } => return self.on_body((*size).into(), *is_all, read),
             Event::Trailers { read } => return self.on_trailers(read),
             Event::Silence(after) => Outcome::Silent { elapsed: Duration::from_millis((*after).into()) },
-            Event::Unknown => Outcome::Refused(Refusal::UnknownUpstream),
-            Event::Unavailable => Outcome::Refused(Refusal::UnavailableUpstream),
+            Event::Unknown => Outcome::UnknownUpstream,
+            Event::Unavailable => Outcome::UnavailableUpstream,
             // As the edge does.
             Event::Answer { head, body } => {
                 head.answer(self.proxy, &body.0).map_or(Outcome::Silent { elapsed: Duration::ZERO }, Outcome::Answered)

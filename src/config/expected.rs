@@ -7,9 +7,9 @@ use crate::config::api_host::InvalidApiHost;
 use crate::config::settings::Word;
 use crate::header::CREDENTIALS;
 
-/// What an attribute may be. `Display` is what a mistake says was expected.
+/// What an attribute may be. `Display` is what a mistake says.
 #[derive(Clone, Copy, Debug)]
-pub enum Value {
+pub enum Expected {
     /// The address of the API.
     ApiHost,
     /// A key.
@@ -26,7 +26,7 @@ pub enum Value {
     Path,
     /// Some of the headers with credentials.
     Credentials,
-    /// The host's name for a place.
+    /// The name of a cluster on Envoy, `host:port` on `APISIX`.
     Upstream,
     /// An object of attributes for each route.
     Routes,
@@ -43,16 +43,16 @@ pub struct Range {
     pub largest: Option<u64>,
 }
 
-/// A whole number of so many to so many of something.
+/// A whole number from `smallest` to `largest`. The unit stands behind `number` in words.
 #[must_use]
-pub const fn between(unit: &'static str, smallest: u64, largest: u64) -> Value {
-    Value::Number(Range { unit, smallest, largest: Some(largest) })
+pub const fn between(unit: &'static str, smallest: u64, largest: u64) -> Expected {
+    Expected::Number(Range { unit, smallest, largest: Some(largest) })
 }
 
-/// A whole number of so many of something or more.
+/// A whole number that is `smallest` or more. The unit stands behind `number` in words.
 #[must_use]
-pub const fn at_least(unit: &'static str, smallest: u64) -> Value {
-    Value::Number(Range { unit, smallest, largest: None })
+pub const fn at_least(unit: &'static str, smallest: u64) -> Expected {
+    Expected::Number(Range { unit, smallest, largest: None })
 }
 
 /// The words of a value that is one of some.
@@ -61,7 +61,7 @@ pub fn words<T: Word>() -> Vec<&'static str> {
     T::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ApiHost => InvalidApiHost::NoAddress.fmt(f),
