@@ -214,9 +214,9 @@ impl Stream {
     }
 
     /// Records metrics, if the proxy keeps any.
-    fn record(&self, metrics: impl IntoIterator<Item = Option<(Metric, i64)>>) {
+    fn record(&self, metrics: impl IntoIterator<Item = (Metric, i64)>) {
         let Some(target) = self.exchange.target().filter(|_| self.shared.is_surely_envoy()) else { return };
-        for (metric, amount) in metrics.into_iter().flatten() {
+        for (metric, amount) in metrics {
             grow(target, metric, amount);
         }
     }

@@ -74,10 +74,9 @@ impl Numbers {
 }
 
 /// What to record when a request is answered: each metric, and by how much it grows.
-#[must_use]
-pub fn at_reply(status: StatusCode, error: Option<&Error>) -> [Option<(Metric, i64)>; 2] {
-    let class = status.as_u16() / 100;
-    [Some((Metric::Requests(class), 1)), error.map(|error| (Metric::Errors(error.kind()), 1))]
+pub fn at_reply(status: StatusCode, error: Option<&Error>) -> impl Iterator<Item = (Metric, i64)> {
+    let error = error.map(|error| (Metric::Errors(error.kind()), 1));
+    [(Metric::Requests(status.as_u16() / 100), 1)].into_iter().chain(error)
 }
 
 /// What the access log can tell of an error: names in Envoy's filter state, where each gets `wasm.` in front, and values.
@@ -90,15 +89,15 @@ pub fn of_access_log(error: &Error) -> impl Iterator<Item = (&'static str, &str)
 
 /// What to record when a call begins.
 #[must_use]
-pub const fn at_begin_of_call() -> [Option<(Metric, i64)>; 1] {
-    [Some((Metric::CallsInFlight, 1))]
+pub const fn at_begin_of_call() -> [(Metric, i64); 1] {
+    [(Metric::CallsInFlight, 1)]
 }
 
 /// What to record when a call ends, or when nobody waits for it any more.
-#[must_use]
-pub fn at_end_of_call(elapsed: Option<Duration>) -> [Option<(Metric, i64)>; 2] {
+pub fn at_end_of_call(elapsed: Option<Duration>) -> impl Iterator<Item = (Metric, i64)> {
     let milliseconds = |elapsed: Duration| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-    [Some((Metric::CallsInFlight, -1)), elapsed.map(|elapsed| (Metric::CallDuration, milliseconds(elapsed)))]
+    let duration = elapsed.map(|elapsed| (Metric::CallDuration, milliseconds(elapsed)));
+    [(Metric::CallsInFlight, -1)].into_iter().chain(duration)
 }
 
 #[cfg(test)]

@@ -73,40 +73,38 @@ impl ApiHost {
     /// [`InvalidApiHost`] if the scheme is another one or missing, the host is not a DNS name or
     /// an IP address, the port is not 1 to 65535, or there is user info, a query, a fragment or the path of the API.
     pub fn parse(text: &str) -> Result<Self, InvalidApiHost> {
-        // http::Uri drops a fragment without a word.
-        if text.contains('#') {
-            return Err(InvalidApiHost::NoAddress);
-        }
-        let uri: Uri = text.parse().map_err(|_| InvalidApiHost::NoAddress)?;
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
-            _ => return Err(InvalidApiHost::NoAddress),
-        };
-        let authority = uri.authority().ok_or(InvalidApiHost::NoAddress)?;
-        let host = authority.host();
-        if !is_host(host) || uri.query().is_some() {
-            return Err(InvalidApiHost::NoAddress);
-        }
-        // Whatever else the authority holds (user info, a port that is none) shows in the rest.
-        let port = match authority.as_str().strip_prefix(host) {
-            Some("") => None,
-            Some(_) => match authority.port_u16() {
-                Some(port) if port > 0 => Some(port),
-                _ => return Err(InvalidApiHost::NoAddress),
-            },
-            None => return Err(InvalidApiHost::NoAddress),
-        };
-        if !is_path(uri.path()) {
-            return Err(InvalidApiHost::NoAddress);
-        }
-        let path_prefix = uri.path().trim_end_matches('/').to_owned();
-        if path_prefix.ends_with(API_PATH) || path_prefix.contains(&format!("{API_PATH}/namespaces")) {
+        let host = Self::read(text).ok_or(InvalidApiHost::NoAddress)?;
+        let path = &host.path_prefix;
+        if path.ends_with(API_PATH) || path.contains(&format!("{API_PATH}/namespaces")) {
             return Err(InvalidApiHost::WithApiPath);
         }
-        let host_and_port = format!("{host}:{}", port.unwrap_or(scheme.default_port())).into();
-        let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        Ok(Self { scheme, authority, host_and_port, path_prefix })
+        Ok(host)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        // http::Uri drops a fragment without a word.
+        let uri: Uri = text.parse().ok().filter(|_| !text.contains('#'))?;
+        let scheme = match uri.scheme_str()? {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        let host = authority.host();
+        // Whatever else the authority holds (user info, a port that is none) shows in the rest.
+        let port = match authority.as_str().strip_prefix(host)? {
+            "" => None,
+            _ => Some(authority.port_u16().filter(|port| *port > 0)?),
+        };
+        if !is_host(host) || uri.query().is_some() || !is_path(uri.path()) {
+            return None;
+        }
+        Some(Self {
+            scheme,
+            authority: port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            host_and_port: format!("{host}:{}", port.unwrap_or(scheme.default_port())).into(),
+            path_prefix: uri.path().trim_end_matches('/').to_owned(),
+        })
     }
 
     /// The scheme.

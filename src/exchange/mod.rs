@@ -1,4 +1,5 @@
-//! The life of one request, as a step machine: an event goes in, the next [`Step`] comes out.
+//! The life of one request, as a step machine: an event goes in, the next [`Step`] comes out. Which request is served is
+//! decided here, and how in `serving`.
 //!
 //! ```text
 //! headers ─ body … ─ trailers ─▶ Invoke ─▶ answer ─▶ Send | Fail
@@ -9,50 +10,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::answer::{Activation, Outcome};
-use crate::call::Call;
-use crate::call::open_calls::OpenCall;
-use crate::call::parameters::parameters;
-use crate::call::request::{BodyEnd, Request};
-use crate::config::settings::RequestBody;
+use crate::answer::Outcome;
+use crate::call::request::Request;
 use crate::error::Error;
+use crate::exchange::serving::Serving;
 use crate::proxy::Proxy;
-use crate::reply::Reply;
 use crate::target::{Target, Targets};
 
-/// What the host has to do next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Let the request go on: it is not for the filter.
-    Pass,
-    /// Hold the request and wait for the next event.
-    Wait,
-    /// Let the headers go on, to a filter that holds them, and wait for the body.
-    PassHeaders,
-    /// Make this call, and hold the request.
-    Invoke(Call),
-    /// Send this reply; the exchange is over.
-    Send(Reply),
-    /// Log this error and send the reply that goes with it; the exchange is over.
-    Fail(Error, Reply),
-}
+mod serving;
+mod step;
 
-/// How much of a request there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// More follows.
-    Partial,
-    /// It has ended.
-    Complete,
-}
-
-impl Progress {
-    /// That of a stream, which has ended or not.
-    #[must_use]
-    pub const fn of(has_ended: bool) -> Self {
-        if has_ended { Self::Complete } else { Self::Partial }
-    }
-}
+pub use step::{Progress, Step};
 
 /// One request and the reply to it.
 ///
@@ -94,22 +62,6 @@ enum State {
     Serving(Serving),
 }
 
-/// A request that is served.
-#[derive(Debug)]
-struct Serving {
-    target: Rc<Target>,
-    proxy: Proxy,
-    request_id: String,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Reading { request: Request, end: BodyEnd, body_size: usize },
-    Calling { open_call: Option<OpenCall> },
-    Over,
-}
-
 impl Exchange {
     /// An exchange that has seen nothing yet. Without targets it can only fail.
     #[must_use]
@@ -145,9 +97,8 @@ impl Exchange {
             Err(error) => return self.refuse(error),
         };
         let request = Request::from_headers(read_headers());
-        let request_id = request.id().to_owned();
-        let mut serving = Serving { target, proxy, request_id, stage: Stage::Over };
-        let step = serving.begin(request, read_clock, progress);
+        let mut serving = Serving::new(target, proxy, &request);
+        let step = serving.on_headers(request, read_clock, progress);
         self.0 = State::Serving(serving);
         step
     }
@@ -181,7 +132,7 @@ impl Exchange {
     #[must_use]
     pub fn target(&self) -> Option<&Target> {
         match &self.0 {
-            State::Serving(serving) => Some(&serving.target),
+            State::Serving(serving) => Some(serving.target()),
             _ => None,
         }
     }
@@ -190,7 +141,7 @@ impl Exchange {
     #[must_use]
     pub fn request_id(&self) -> &str {
         match &self.0 {
-            State::Serving(serving) => &serving.request_id,
+            State::Serving(serving) => serving.request_id(),
             _ => "",
         }
     }
@@ -206,132 +157,8 @@ impl Exchange {
 
     fn refuse(&mut self, error: Error) -> Step {
         self.0 = State::Refused;
-        fail(error, "")
+        Step::fail(error, "")
     }
-}
-
-impl Serving {
-    fn begin(&mut self, request: Request, read_clock: impl FnOnce() -> Duration, progress: Progress) -> Step {
-        if request.is_grpc() {
-            return self.fail(Error::Grpc);
-        }
-        if let Some(method) = request.refused_method() {
-            return self.fail(Error::MethodNotAllowed { method });
-        }
-        let limit = self.target.settings().body_limit();
-        if request.content_length().is_some_and(|size| size > limit) {
-            return self.fail(Error::RequestTooLarge { limit });
-        }
-        let end = match request.body_end(self.proxy) {
-            Ok(end) => end,
-            Err(error) => return self.fail(error),
-        };
-        self.stage = Stage::Reading { request, end, body_size: 0 };
-        match self.target.settings().request_body() {
-            _ if progress == Progress::Complete || end == BodyEnd::After(0) => self.invoke(read_clock, |_| None),
-            RequestBody::Pause => Step::Wait,
-            RequestBody::BufferFilter => Step::PassHeaders,
-        }
-    }
-
-    fn on_body(
-        &mut self,
-        read_clock: impl FnOnce() -> Duration,
-        size: usize,
-        progress: Progress,
-        read: impl FnOnce(usize) -> Option<Vec<u8>>,
-    ) -> Step {
-        let Stage::Reading { end, body_size, .. } = &mut self.stage else {
-            return Step::Wait;
-        };
-        let (size, progress) = match *end {
-            BodyEnd::Told => (size, progress),
-            BodyEnd::After(length) => match usize::try_from(length).unwrap_or(usize::MAX) {
-                length if size >= length => (length, Progress::Complete),
-                _ => (size, progress),
-            },
-        };
-        *body_size = size;
-        let limit = self.target.settings().body_limit();
-        if u64::try_from(size).map_or(true, |size| size > limit) {
-            return self.fail(Error::RequestTooLarge { limit });
-        }
-        match progress {
-            Progress::Complete => self.invoke(read_clock, read),
-            Progress::Partial => Step::Wait,
-        }
-    }
-
-    fn invoke(&mut self, read_clock: impl FnOnce() -> Duration, read: impl FnOnce(usize) -> Option<Vec<u8>>) -> Step {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Reading { request, end, body_size } => {
-                let called = self.call(request, end, body_size, read_clock, read);
-                called.unwrap_or_else(|error| self.fail(error))
-            }
-            stage => {
-                self.stage = stage;
-                Step::Wait
-            }
-        }
-    }
-
-    fn call(
-        &mut self,
-        request: Request,
-        end: BodyEnd,
-        body_size: usize,
-        read_clock: impl FnOnce() -> Duration,
-        read: impl FnOnce(usize) -> Option<Vec<u8>>,
-    ) -> Result<Step, Error> {
-        if let BodyEnd::After(length) = end
-            && u64::try_from(body_size).is_ok_and(|size| size < length)
-        {
-            return Err(Error::IncompleteBody);
-        }
-        // Never an action with half of its parameters, or with none where there are some.
-        let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
-        let body = body.filter(|body| body.len() == body_size).ok_or(Error::UnreadableBody)?;
-        let body = parameters(self.target.settings(), &request, body)?;
-        self.stage = Stage::Calling { open_call: self.open_call(read_clock)? };
-        Ok(Step::Invoke(Call::new(Rc::clone(self.target.template()), self.proxy, request, body)))
-    }
-
-    /// Counts a call as open, if there is a limit of them.
-    fn open_call(&self, read_clock: impl FnOnce() -> Duration) -> Result<Option<OpenCall>, Error> {
-        let settings = self.target.settings();
-        let Some(most) = settings.max_concurrency() else {
-            return Ok(None);
-        };
-        let now = read_clock();
-        let deadline = now.saturating_add(settings.deadline());
-        self.target.open_calls().open(most, now, deadline).map(Some).ok_or(Error::TooManyCalls { most })
-    }
-
-    fn on_outcome(&mut self, outcome: Outcome) -> Step {
-        let Stage::Calling { open_call } = &mut self.stage else {
-            return Step::Wait;
-        };
-        if let Some(open_call) = open_call.take() {
-            open_call.end();
-        }
-        self.stage = Stage::Over;
-        let reply = outcome
-            .into_activation(self.target.settings(), self.proxy)
-            .and_then(Activation::into_reply)
-            .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
-            .map_err(|error| error.fit_for(self.proxy));
-        reply.map_or_else(|error| self.fail(error), Step::Send)
-    }
-
-    fn fail(&mut self, error: Error) -> Step {
-        self.stage = Stage::Over;
-        fail(error, &self.request_id)
-    }
-}
-
-fn fail(error: Error, request_id: &str) -> Step {
-    let reply = Reply::for_error(&error, request_id);
-    Step::Fail(error, reply)
 }
 
 #[cfg(test)]
