@@ -5,25 +5,21 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::answer::shaped::{NoReply, reply_to_failure, reply_to_result};
 use crate::config::settings::{Mode, OnTimeout, Settings};
 use crate::error::Error;
 use crate::error::quote::beginning_of_answer;
 use crate::header::ACTIVATION_ID;
 use crate::json::is_json;
 use crate::proxy::Proxy;
-use crate::reply::Reply;
 
+mod activation;
 pub(crate) mod headers;
 pub mod shaped;
 
+pub use activation::{Activation, Content, LARGEST_ANSWER};
+
 const STATUS: &str = ":status";
 const RETRY_AFTER: &str = "retry-after";
-
-/// The largest answer that is read, in bytes: sixteen times what `OpenWhisk` gives unless it is configured otherwise.
-///
-/// Source: apache/openwhisk@1fae641 `common/scala/src/main/resources/application.conf`, `whisk.activation.payload.max`.
-pub const LARGEST_ANSWER: usize = 16 << 20;
 
 /// The longest id of an activation that is handed on, in bytes; `OpenWhisk`'s have 32. Clients refuse long headers.
 const LONGEST_ID: usize = 256;
@@ -77,28 +73,6 @@ pub struct Answer {
 enum Origin {
     Upstream,
     Proxy,
-}
-
-/// What `OpenWhisk` tells of an activation, or of the action if it was asked for that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Activation {
-    /// Its id, if `OpenWhisk` told it.
-    pub id: Option<String>,
-    /// What `text` is.
-    pub content: Content,
-    /// The body of the answer.
-    pub text: String,
-}
-
-/// What the text of an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// The result of the action, which should be JSON.
-    Result,
-    /// The error of the action, `{"error": …}`, which should be JSON.
-    Failure,
-    /// JSON that the client gets as it is, with this status.
-    AsIs(StatusCode),
 }
 
 impl Answer {
@@ -252,29 +226,6 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
 
 const fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> Error {
     Error::DeadlinePassed { timeout: settings.timeout().as_millis(), activation_id }
-}
-
-impl Activation {
-    /// The reply for what is told of the activation.
-    ///
-    /// # Errors
-    /// An [`Error`] if the action failed without saying what to reply, or its result is not usable.
-    pub fn into_reply(self) -> Result<Reply, Error> {
-        let Self { id, content, text } = self;
-        let (shaped, status) = match content {
-            Content::AsIs(status) => return Ok(Reply::json(status, text).about(id.as_deref())),
-            Content::Result => (reply_to_result(&text), StatusCode::OK),
-            Content::Failure => (reply_to_failure(&text), StatusCode::BAD_GATEWAY),
-        };
-        match shaped {
-            Ok(Some(reply)) => Ok(reply.about(id.as_deref())),
-            Ok(None) if content == Content::Failure => Err(Error::ActionFailed { activation_id: id, body: text }),
-            Ok(None) => Ok(Reply::json(status, text).about(id.as_deref())),
-            Err(NoReply::BrokenRule(rule)) => Err(Error::BrokenRule { rule, activation_id: id }),
-            Err(NoReply::NotJson) => Err(Error::not_openwhisk(status, id, None, text.as_bytes())),
-            Err(NoReply::OutOfMemory) => Err(Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: id }),
-        }
-    }
 }
 
 #[cfg(test)]

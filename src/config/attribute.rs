@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::entry::Entry;
 use crate::config::expected::{Expected, at_least, between, words};
-use crate::config::object::{Entry, Object};
+use crate::config::object::Object;
 use crate::config::read::Read;
 use crate::config::settings::{Mode, OnTimeout, ParametersFrom, RequestBody};
 use crate::config::token::ServiceToken;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::config::action::Action;
 use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
-use crate::config::object::{Entry, Object, Reading, Wrong};
+use crate::config::entry::Entry;
+use crate::config::object::{Object, Reading, Wrong};
 use crate::config::settings::{Mode, Parameters, ParametersFrom, Settings, Word};
 
 impl Level {

@@ -13,6 +13,7 @@ use crate::config::settings::Settings;
 pub mod action;
 pub mod api_host;
 pub mod attribute;
+pub(crate) mod entry;
 pub mod expected;
 pub(crate) mod level;
 pub mod mistake;

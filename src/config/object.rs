@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::config::entry::Entry;
 use crate::config::mistake::{Mistake, shown};
 use crate::error::quote::{QUOTED, beginning};
 use crate::json::kind_of;
@@ -27,42 +28,6 @@ pub struct Object<'a, 'r> {
     place: String,
     fields: Fields<'a>,
     reading: &'r mut Reading<'a>,
-}
-
-/// What an object says about an attribute.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Entry<T> {
-    /// The attribute is not there.
-    #[default]
-    Absent,
-    /// `null` in a route, which takes back what the top level gives.
-    Null,
-    /// Something that is a mistake, already noted.
-    Wrong,
-    /// This value.
-    Value(T),
-}
-
-impl<T: Clone> Entry<T> {
-    /// This entry, or where there is none that of the level below.
-    #[must_use]
-    pub fn or(self, below: &Self) -> Self {
-        match self {
-            Self::Absent => below.clone(),
-            Self::Null => Self::Absent,
-            given => given,
-        }
-    }
-}
-
-impl<T> Entry<T> {
-    /// The value, if there is a valid one.
-    pub fn value(self) -> Option<T> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::Absent | Self::Null | Self::Wrong => None,
-        }
-    }
 }
 
 impl<'a> Reading<'a> {

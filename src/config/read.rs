@@ -7,8 +7,9 @@ use serde_json::Value as Json;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::entry::Entry;
 use crate::config::expected::{Expected, Range};
-use crate::config::object::{Entry, Object, Wrong, text};
+use crate::config::object::{Object, Wrong, text};
 use crate::config::settings::Word;
 use crate::config::token::ServiceToken;
 use crate::header::CREDENTIALS;

@@ -1,0 +1,37 @@
+//! What one level of a configuration says about an attribute.
+
+/// What an object says about an attribute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Entry<T> {
+    /// The attribute is not there.
+    #[default]
+    Absent,
+    /// `null` in a route, which takes back what the top level gives.
+    Null,
+    /// Something that is a mistake, already noted.
+    Wrong,
+    /// This value.
+    Value(T),
+}
+
+impl<T: Clone> Entry<T> {
+    /// This entry, or where there is none that of the level below.
+    #[must_use]
+    pub fn or(self, below: &Self) -> Self {
+        match self {
+            Self::Absent => below.clone(),
+            Self::Null => Self::Absent,
+            given => given,
+        }
+    }
+}
+
+impl<T> Entry<T> {
+    /// The value, if there is a valid one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null | Self::Wrong => None,
+        }
+    }
+}
