@@ -1,30 +1,33 @@
 //! The demo of `make run`: what the README promises to somebody who types it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::net::TcpSocket;
+use testbed::{PATIENCE, client, port};
 
 use crate::root;
-
-/// How long anything may take. Far more than needed, on a busy machine too: reached only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A port that nobody listens on, and that the system gives to nobody else until these tests are over. Who is told may
 /// listen there.
 fn free_port() -> u16 {
-    static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
-    // Only now: where the system chooses the port it would give it to two.
-    socket.set_reuseaddr(true).expect("set");
-    let port = socket.local_addr().expect("an address").port();
-    HELD.lock().expect("not poisoned").push(socket);
+    let (port, held) = port::free().expect("a port");
+    // Given back when the tests are over.
+    std::mem::forget(held);
     port
+}
+
+/// Waits until nobody listens on these ports any more.
+fn wait_for_end(ports: [u16; 2]) {
+    let deadline = Instant::now() + PATIENCE;
+    for port in ports {
+        while client::try_connect(port).is_ok() {
+            assert!(Instant::now() < deadline, "something still listens on port {port}");
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// A child that ends with the test, however the test ends.
@@ -54,8 +57,7 @@ fn demo(environment: &[(&str, String)]) -> Command {
 
 /// Sends a request, and gives all of the answer.
 fn exchange(port: u16, request: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("Envoy listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut stream = client::connect(port);
     stream.write_all(request.as_bytes()).expect("the request is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer is text");
@@ -105,13 +107,7 @@ fn the_demo_answers_with_the_result_of_a_real_action_and_leaves_nothing_behind()
     }
     assert!(rest.ends_with("this route is not taken over by the filter\n"), "{rest}");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    let deadline = Instant::now() + PATIENCE;
-    for port in [port, openwhisk] {
-        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            assert!(Instant::now() < deadline, "something still listens on port {port}");
-            std::thread::yield_now();
-        }
-    }
+    wait_for_end([port, openwhisk]);
 }
 
 #[test]
@@ -214,13 +210,7 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
     ] {
         assert!(said.contains(&part), "{part}: {said}");
     }
-    let deadline = Instant::now() + PATIENCE;
-    for port in [port, openwhisk] {
-        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            assert!(Instant::now() < deadline, "something still listens on port {port}");
-            std::thread::yield_now();
-        }
-    }
+    wait_for_end([port, openwhisk]);
 }
 
 #[test]
