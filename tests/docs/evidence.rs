@@ -117,6 +117,10 @@ fn the_sentences_about_costs_are_those_of_the_report() {
     let report = report();
     let cpu = |who| number(&row(&report["ratios"], &[("workload", "plain"), ("contestant", who)])["cpu"]["median"]);
     let (native, bare, filter) = (cpu("native"), cpu("lua-bare"), cpu("filter"));
+    let of_shaping = |workload| {
+        number(&row(&report["ratios"], &[("workload", workload), ("contestant", "filter")])["to_lua_shaping"]["median"])
+    };
+    let [kilobyte, kilobytes, megabyte] = ["1 KB", "64 KB", "1 MB"].map(of_shaping);
     let of_bare = |workload| {
         number(
             &row(&report["growth"]["bodies"], &[("workload", workload), ("contestant", "filter")])["to_lua_bare"]["median"],
@@ -140,6 +144,7 @@ fn the_sentences_about_costs_are_those_of_the_report() {
     for expected in [
         format!("costs Envoy {:.0} µs more than a plain route", filter - native),
         format!("and {:.0} µs more than a script that checks nothing", filter - bare),
+        format!("it costs {kilobyte:.2} with 1 KB, {kilobytes:.2} with 64 KB and {megabyte:.2} with 1 MB"),
         format!("up to {:.1} times (512 KB)", of_bare("512 KB")),
         format!("Envoy needs {:.0} MiB more", idle("filter") - idle("native")),
         format!("take {:.0} MiB and {:.0} ms at the start", of_routes("resident") / MIB, of_routes("set_up")),
