@@ -1,5 +1,5 @@
 //! The edge to the proxy: the only file that knows `proxy-wasm`. It hands events in and performs steps;
-//! it decides nothing. Where the proxies differ in what they call and take, the difference is here.
+//! it decides nothing about a call or a reply. Where the proxies differ in what they call and take, the difference is here.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

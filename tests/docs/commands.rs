@@ -95,3 +95,30 @@ fn the_version_of_envoy_is_the_tested_one() {
         assert!(Page::read(page).text.contains(&expected), "{page}: {expected}");
     }
 }
+
+#[test]
+fn the_versions_of_rust_are_those_that_are_asked_for_and_run() {
+    let after = |text: &str, name: &str| {
+        let rest = text.lines().find_map(|line| line.split_once(name)).expect(name).1;
+        rest.trim_matches(['"', ' ']).to_owned()
+    };
+    let oldest = after(include_str!("../../Cargo.toml"), "rust-version = ");
+    let in_ci = after(include_str!("../../.github/workflows/ci.yaml"), "rustup default ");
+    assert_eq!(in_ci, after(include_str!("../abi/cost.txt"), "rustc "));
+    for (page, expected) in [
+        ("README.md", format!("Rust {oldest} or newer")),
+        ("CONTRIBUTING.md", format!("CI uses Rust {in_ci}, the compiler of `tests/abi/cost.txt`")),
+    ] {
+        assert!(Page::read(page).sentences().contains(&expected), "{page}: {expected}");
+    }
+}
+
+#[test]
+fn the_ports_of_make_run_are_those_of_the_page() {
+    let ports = "`PORT`, `ADMIN_PORT`, `OPENWHISK_PORT` | other ports than 10000, 9901 and 3233 |";
+    assert!(Page::read("docs/configuration.md").text.contains(ports), "{ports}");
+    let run = include_str!("../../envoy/run.py");
+    for default in [r#"port("PORT", "10000")"#, r#"port("ADMIN_PORT", "9901")"#, r#"port("OPENWHISK_PORT", "3233")"#] {
+        assert!(run.contains(default), "{default}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The configurations in the pages are accepted, and the table of attributes is that of the code.
 
+use std::collections::BTreeSet;
+
 use openwhisk_filter::answer::LARGEST_ANSWER;
 use openwhisk_filter::answer::shaped::{NoReply, reply_to_result};
 use openwhisk_filter::config::Config;
@@ -96,6 +98,33 @@ fn the_modes_are_those_of_the_code() {
     assert!(mistake.ends_with(&format!("expected one of {}", modes.join(", "))), "{mistake}: {modes:?}");
 }
 
+/// Those of the Lua plugin.
+///
+/// Source: apache/apisix@f519a0f `apisix/plugins/openwhisk.lua`.
+const OF_THE_PLUGIN: [&str; 12] = [
+    "api_host",
+    "ssl_verify",
+    "service_token",
+    "namespace",
+    "package",
+    "action",
+    "result",
+    "timeout",
+    "keepalive",
+    "keepalive_timeout",
+    "keepalive_pool",
+    "max_req_body_size",
+];
+
+#[test]
+fn the_new_attributes_are_those_that_the_plugin_does_not_have() {
+    let page = Page::read("docs/configuration.md").sentences();
+    let new = page.split_once(" New are ").and_then(|(_, rest)| rest.split_once(". ")).expect("a sentence").0;
+    let told: BTreeSet<_> = new.split('`').skip(1).step_by(2).collect();
+    let names = ATTRIBUTES.iter().map(|attribute| attribute.name);
+    assert_eq!(told, names.filter(|name| !OF_THE_PLUGIN.contains(name)).collect());
+}
+
 #[test]
 fn the_table_of_attributes_is_that_of_the_code() {
     let rows = attributes();
@@ -122,7 +151,7 @@ fn the_table_of_attributes_is_that_of_the_code() {
             | Expected::Upstream => "string",
         };
         assert!(kind.starts_with(expected), "{name} is {kind}");
-        // What is not in words: nobody expects less than none or one.
+        // What is not in words: nobody expects less than none or one. How long a name may be stands below the table.
         for number in
             numbers(&attribute.expected.to_string()).iter().filter(|number| !["0", "1", "256"].contains(number))
         {
@@ -164,19 +193,34 @@ fn the_limits_in_the_pages_are_those_of_the_code() {
     let shown = functions[1][1].replace(',', "");
     assert!(shown.contains(&format!("{most_lines} lines and {most_bytes} bytes at most")), "{rule}: {shown}");
 
-    let answer = format!("{} MiB", LARGEST_ANSWER >> 20);
+    let largest_body = settings(
+        r#"{"api_host": "http://ow", "service_token": "a:b", "namespace": "n", "action": "a",
+            "max_req_body_size": 9007199254740992}"#,
+    )
+    .body_limit();
+    let (body, answer) = (format!("{} MiB", largest_body >> 20), format!("{} MiB", LARGEST_ANSWER >> 20));
     for page in ["README.md", "docs/architecture.md", "docs/operations.md"] {
-        assert!(Page::read(page).text.contains(&answer), "{page}: {answer}");
+        let text = Page::read(page).text;
+        assert!(text.contains(&body) && text.contains(&answer), "{page}: {body}, {answer}");
     }
 
     let reference: Json = serde_saphyr::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let breaker = "/static_resources/clusters/0/circuit_breakers/thresholds/0/max_requests";
     let calls: Json = serde_json::from_str(include_str!("../../envoy/hello.json")).expect("JSON");
-    let operations = Page::read("docs/operations.md").sentences();
-    for expected in [
-        format!("`max_requests` ({} in what `openwhisk-envoy` prints)", reference.pointer(breaker).expect(breaker)),
-        format!("The reference and the manifests have {},", calls["max_concurrency"]),
+    let retries = breaker.replace("max_requests", "max_retries");
+    for (page, expected) in [
+        (
+            "docs/operations.md",
+            format!("`max_requests` ({} in what `openwhisk-envoy` prints)", reference.pointer(breaker).expect(breaker)),
+        ),
+        ("docs/operations.md", format!("The reference and the manifests have {},", calls["max_concurrency"])),
+        (
+            "docs/configuration.md",
+            format!("{} in what `openwhisk-envoy` prints", reference.pointer(&retries).expect("retries")),
+        ),
+        ("docs/configuration.md", format!("More than {largest_body} is never taken")),
+        ("docs/configuration.md", format!("`namespace`, `package` and `action` are each {}.", Expected::Name)),
     ] {
-        assert!(operations.contains(&expected), "{expected}");
+        assert!(Page::read(page).sentences().contains(&expected), "{page}: {expected}");
     }
 }

@@ -20,6 +20,11 @@ fn report() -> Value {
 
 const MIB: f64 = 1_048_576.0;
 
+/// What stands behind a name at the beginning of a line.
+fn value_of<'a>(text: &'a str, name: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(name)).expect(name)
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
@@ -54,22 +59,32 @@ fn the_cases_are_counted() {
 fn the_versions_of_envoy_and_the_lengths_of_the_gate_are_those_that_are_run() {
     let make = include_str!("../../Makefile");
     let gate = include_str!("../../.ci/run");
-    let value = |name: &str| make.lines().find_map(|line| line.strip_prefix(name)).expect(name);
-    let tested = value("envoy_version := ");
-    let versions = value("versions ?= ").replace("$(envoy_version)", tested);
+    let tested = value_of(make, "envoy_version := ");
+    let versions = value_of(make, "versions ?= ").replace("$(envoy_version)", tested);
     let rows = page().table("Envoy");
     let shown: Vec<_> = rows.iter().flat_map(|row| row[0].split(", ")).collect();
     assert_eq!(shown, versions.split(' ').collect::<Vec<_>>());
-    for row in rows {
+    for row in &rows {
         let is_run = row[0] == tested || gate.contains(&format!("make matrix versions={}\n", row[0]));
         assert_eq!(row[1].contains("in the gate"), is_run, "{row:?}");
+    }
+    let minor = |version: &str| version.rsplit_once('.').expect("a version").0.to_owned();
+    let [oldest, first, .., last, _] = &shown.iter().map(|version| minor(version)).collect::<Vec<_>>()[..] else {
+        panic!("{shown:?}")
+    };
+    let others = format!("The tests run Envoy {tested}; {oldest} on each change, {first} to {last} [now and then]");
+    for (page, expected) in [
+        ("README.md", others),
+        ("README.md", format!("Envoy before {oldest} was not tried")),
+        ("CONTRIBUTING.md", format!("the end-to-end tests on Envoy {}", value_of(gate, "make matrix versions="))),
+    ] {
+        assert!(Page::read(page).sentences().contains(&expected), "{page}: {expected}");
     }
     for (command, expected) in [
         ("make fuzz seconds=", "In the gate each fuzz target runs {} seconds"),
         ("make soak seconds=", "seconds and the soak {};"),
     ] {
-        let seconds = gate.lines().find_map(|line| line.strip_prefix(command)).expect(command);
-        let expected = expected.replace("{}", seconds);
+        let expected = expected.replace("{}", value_of(gate, command));
         assert!(page().sentences().contains(&expected), "{expected}");
     }
 }
@@ -102,6 +117,10 @@ fn the_sentences_about_costs_are_those_of_the_report() {
     let report = report();
     let cpu = |who| number(&row(&report["ratios"], &[("workload", "plain"), ("contestant", who)])["cpu"]["median"]);
     let (native, bare, filter) = (cpu("native"), cpu("lua-bare"), cpu("filter"));
+    let of_shaping = |workload| {
+        number(&row(&report["ratios"], &[("workload", workload), ("contestant", "filter")])["to_lua_shaping"]["median"])
+    };
+    let [kilobyte, kilobytes, megabyte] = ["1 KB", "64 KB", "1 MB"].map(of_shaping);
     let of_bare = |workload| {
         number(
             &row(&report["growth"]["bodies"], &[("workload", workload), ("contestant", "filter")])["to_lua_bare"]["median"],
@@ -125,6 +144,7 @@ fn the_sentences_about_costs_are_those_of_the_report() {
     for expected in [
         format!("costs Envoy {:.0} µs more than a plain route", filter - native),
         format!("and {:.0} µs more than a script that checks nothing", filter - bare),
+        format!("it costs {kilobyte:.2} with 1 KB, {kilobytes:.2} with 64 KB and {megabyte:.2} with 1 MB"),
         format!("up to {:.1} times (512 KB)", of_bare("512 KB")),
         format!("Envoy needs {:.0} MiB more", idle("filter") - idle("native")),
         format!("take {:.0} MiB and {:.0} ms at the start", of_routes("resident") / MIB, of_routes("set_up")),
@@ -135,9 +155,13 @@ fn the_sentences_about_costs_are_those_of_the_report() {
     ] {
         assert!(text.contains(&expected), "{expected}");
     }
-    let readme =
-        format!("costs Envoy {filter:.0} µs of CPU, where a plain route without any of the checks costs {native:.0},");
-    assert!(Page::read("README.md").sentences().contains(&readme), "{readme}");
+    let readme = Page::read("README.md").sentences();
+    for expected in [
+        format!("costs Envoy {filter:.0} µs of CPU, where a plain route without any of the checks costs {native:.0},"),
+        format!("Envoy needs {:.0} MiB more memory", idle("filter") - idle("native")),
+    ] {
+        assert!(readme.contains(&expected), "{expected}");
+    }
 }
 
 #[test]
@@ -150,6 +174,8 @@ fn the_table_of_waiting_is_that_of_the_report() {
         };
         assert_eq!(row_of_page[1..], ["native", "lua-bare", "filter"].map(wait), "{percentile}");
     }
+    let rate = value_of(include_str!("../bench/src/latency.rs"), "pub const RATE: u32 = ").trim_end_matches(';');
+    assert!(page().text.replace(',', "").contains(&format!("at {rate} requests/s")), "{rate}");
 }
 
 /// What the tests printed in one run.
@@ -180,11 +206,16 @@ fn the_tables_of_hostile_input_are_those_of_the_report() {
         let shapes = ["one text", "a body of base64", "a body of escapes", "many names"];
         assert_eq!(cells[1..], shapes.map(|shape| format!("{:.1}", waits[&cells[0]][shape])), "{cells:?}");
     }
-    let fact = |name: &str| measured.lines().find_map(|line| line.strip_prefix(name)).expect(name).to_owned();
-    let [date, processor, kernel, envoy] = ["date ", "processor ", "kernel ", "envoy "].map(fact);
-    let expected = format!(
-        "measured on {date} with Envoy {envoy} on a virtual machine with {}processors ({processor}, Linux {kernel})",
-        fact("processors ").trim_end().to_owned() + " "
-    );
-    assert!(page().sentences().contains(&expected), "{expected}");
+    let [date, processor, processors, kernel, envoy] =
+        ["date ", "processor ", "processors ", "kernel ", "envoy "].map(|name| value_of(measured, name));
+    let times = value_of(include_str!("../e2e/hostile/delay.rs"), "const TIMES: usize = ").trim_end_matches(';');
+    for expected in [
+        format!(
+            "measured on {date} with Envoy {envoy} on a virtual machine with {processors} processors ({processor}, \
+             Linux {kernel})"
+        ),
+        format!("in ms, median of {times}:"),
+    ] {
+        assert!(page().sentences().contains(&expected), "{expected}");
+    }
 }

@@ -33,6 +33,19 @@ fn links_and_anchors_lead_somewhere() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// What is named without a link, as the files of the filter are.
+#[test]
+fn paths_in_the_text_exist() {
+    let mut found = 0;
+    for page in page::all() {
+        for path in page.spans().filter(|span| span.starts_with("src/") || span.starts_with("tests/")) {
+            assert!(root().join(&path).exists(), "{}: {path}", page.path);
+            found += 1;
+        }
+    }
+    assert!(found > 10, "only {found}");
+}
+
 #[test]
 fn the_readme_is_read_in_five_minutes() {
     let lines = Page::read("README.md").text.lines().count();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
+use std::path::Path;
 
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
@@ -162,6 +163,23 @@ fn no_module_uses_one_that_uses_it() {
 }
 
 #[test]
+fn the_order_of_the_modules_in_the_map_is_that_of_the_code() {
+    let blocks = Page::read("docs/architecture.md").blocks_in("text");
+    let order = blocks.iter().find(|block| block.starts_with("json, ")).expect("the order");
+    let uses = of_rooms(&uses(&sources()));
+    let mut below = BTreeSet::new();
+    for step in order.trim().split(" <- ") {
+        let rooms: Vec<Module> = step.split(", ").map(|room| vec![room.to_owned()]).collect();
+        for room in &rooms {
+            assert!(uses[room].is_subset(&below), "{room:?} uses {:?}", uses[room]);
+        }
+        below.extend(rooms);
+    }
+    let all: BTreeSet<Module> = uses.keys().filter(|room| !room.is_empty()).cloned().collect();
+    assert_eq!(below, all);
+}
+
+#[test]
 fn a_circle_is_found_wherever_it_is_written() {
     let source = |module: &str, source: &str| {
         (module.split_terminator('/').map(str::to_owned).collect::<Module>(), source.to_owned())
@@ -190,4 +208,13 @@ fn the_map_of_the_source_is_that_of_the_files() {
         |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name().into_string().expect("UTF-8");
     let files: BTreeSet<_> = fs::read_dir(root().join("src")).expect("src").map(name).collect();
     assert_eq!(shown, files);
+    // A folder is told file by file.
+    for row in page.table("where") {
+        let folder = root().join(&row[0]);
+        if folder.is_dir() {
+            let words = row[1].split([' ', ',', ';']).filter(|word| Path::new(word).extension().is_some());
+            let files = fs::read_dir(&folder).expect("a folder").map(name);
+            assert_eq!(words.map(str::to_owned).collect::<BTreeSet<_>>(), files.collect(), "{}", row[0]);
+        }
+    }
 }
