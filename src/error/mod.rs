@@ -33,6 +33,11 @@ pub enum Error {
         /// Why, in the words of the parser.
         reason: String,
     },
+    /// The JSON for the action nests more deeply than any server of `OpenWhisk` surely survives.
+    NestedTooDeeply {
+        /// How many levels it may have.
+        limit: usize,
+    },
     /// The method invokes no action.
     MethodNotAllowed {
         /// The method.
@@ -256,6 +261,7 @@ mod tests {
                 413,
                 "the parameters made of the body of the request are larger than 7 bytes",
             ),
+            (Error::NestedTooDeeply { limit: 7 }, 400, "the JSON for the action is nested more than 7 levels"),
             (Error::Grpc, 404, "an action does not speak gRPC"),
             (Error::TooManyCalls { most: 7 }, 503, "too many calls of the action are open"),
             (

@@ -87,6 +87,10 @@ impl Error {
                 read, StatusCode::BAD_REQUEST, Malformed, Client,
                 "the body of the request is not JSON: {reason}"
             },
+            Self::NestedTooDeeply { limit } => row! {
+                read, StatusCode::BAD_REQUEST, Malformed, Client,
+                "the JSON for the action is nested more than {limit} levels"
+            },
             Self::MethodNotAllowed { method } => row! {
                 read, StatusCode::METHOD_NOT_ALLOWED, Malformed, Client,
                 "the method {method} invokes no action"

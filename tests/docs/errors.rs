@@ -45,6 +45,7 @@ fn errors() -> Vec<Error> {
         Error::Grpc,
         Error::TooManyCalls { most: 1 },
         Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
+        Error::NestedTooDeeply { limit: 1 },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -72,8 +73,9 @@ fn errors() -> Vec<Error> {
         Error::Grpc => 22,
         Error::TooManyCalls { .. } => 23,
         Error::AnswerTooLarge { .. } => 24,
+        Error::NestedTooDeeply { .. } => 25,
     });
-    assert!(kinds.eq(0..25), "an error is missing");
+    assert!(kinds.eq(0..26), "an error is missing");
     errors
 }
 
