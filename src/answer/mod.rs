@@ -342,9 +342,9 @@ mod tests {
     fn a_call_without_an_answer_passed_the_deadline_or_broke_off() {
         let cases = [
             (0, Error::BrokenOff { upstream: "ow".to_owned() }),
-            (949, Error::BrokenOff { upstream: "ow".to_owned() }),
-            (950, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
-            (1000, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            (1049, Error::BrokenOff { upstream: "ow".to_owned() }),
+            (1050, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            (1100, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
         ];
         for (elapsed, expected) in cases {
             let outcome = Outcome::Silent { elapsed: Duration::from_millis(elapsed) };
