@@ -68,7 +68,7 @@ pub enum Error {
         /// The upstream's name.
         upstream: String,
     },
-    /// No connection came about, or it broke before an answer.
+    /// The call did not reach it, or the proxy does not tell.
     Unreachable {
         /// The upstream's name.
         upstream: String,
@@ -95,6 +95,13 @@ pub enum Error {
         after: u128,
         /// The id of the activation that goes on, if it told it.
         activation_id: Option<String>,
+    },
+    /// The connection broke after the call may have been sent, and before an answer.
+    ConnectionBroke {
+        /// The upstream's name.
+        upstream: String,
+        /// What the host says about it.
+        reason: String,
     },
     /// The answer began and did not end, or is larger than the host takes.
     BrokenOff {
@@ -285,6 +292,11 @@ mod tests {
                 Error::DeadlinePassed { timeout: 1000, activation_id: None },
                 504,
                 "the action did not answer within 1000 ms",
+            ),
+            (
+                Error::ConnectionBroke { upstream: upstream(), reason: body() },
+                502,
+                "the connection to openwhisk broke, the action may have run",
             ),
             (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
             (

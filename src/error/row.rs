@@ -149,6 +149,11 @@ impl Error {
                 "openwhisk told only the id of the activation, after {after} ms, and was asked to wait {timeout} ms \
                  for the action (`timeout`), which goes on"
             },
+            Self::ConnectionBroke { upstream, reason } => row! {
+                read, StatusCode::BAD_GATEWAY, BrokenOff, Operator,
+                "the connection to openwhisk broke, the action may have run",
+                "the connection to the upstream {upstream:?} broke before an answer, the action may have run: {reason:?}"
+            },
             Self::BrokenOff { upstream } => row! {
                 read, StatusCode::BAD_GATEWAY, BrokenOff, Operator,
                 "the answer of openwhisk broke off",

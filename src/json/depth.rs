@@ -8,10 +8,25 @@
 /// Source: observed on a real `OpenWhisk`, where the byte `e9` before the quote that ends a string swallows it.
 #[must_use]
 pub fn is_deeper(json: &[u8], most: usize) -> bool {
-    let brackets = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    brackets > most
+    json.len() > most
+        && brackets(json) > most
         && (nests_deeper(json, most, |_| 0)
             || std::str::from_utf8(json).is_err() && nests_deeper(json, most, bytes_behind))
+}
+
+/// How many opening brackets there are, counted eight bytes at a time.
+fn brackets(json: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // `[` and `{` differ in one bit.
+    let is_bracket = |byte: &u8| byte | 0x20 == b'{';
+    let (words, rest) = json.as_chunks::<8>();
+    let of_words = words.iter().map(|word| {
+        // A byte is 0 if it is a bracket. Then, and only then, its highest bit stays 0.
+        let others = (u64::from_le_bytes(*word) | (EACH << 5)) ^ (EACH * 0x7b);
+        let is_other = ((others & (EACH * 0x7f)).wrapping_add(EACH * 0x7f)) | others;
+        usize::try_from((!is_other & (EACH << 7)).count_ones()).unwrap_or(usize::MAX)
+    });
+    of_words.fold(rest.iter().filter(|byte| is_bracket(byte)).count(), usize::saturating_add)
 }
 
 /// `behind` says how many bytes belong to the byte before them.
@@ -47,6 +62,17 @@ const fn bytes_behind(first: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets_are_counted_wherever_they_stand() {
+        let every_byte: Vec<u8> = (0..=255).collect();
+        assert_eq!(brackets(&every_byte), 2);
+        for length in 0..20 {
+            let (all, none) = (vec![b'{'; length], vec![b'\x5a'; length]);
+            assert_eq!((brackets(&all), brackets(&none)), (length, 0), "{length} bytes");
+        }
+        assert_eq!(brackets(b"\xfb\xdb\x7b\x5b\xfb\xdb\x7b\x5b[]{}"), 6);
+    }
 
     #[test]
     fn levels_are_brackets_outside_of_strings() {

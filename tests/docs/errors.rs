@@ -46,6 +46,7 @@ fn errors() -> Vec<Error> {
         Error::TooManyCalls { most: 1 },
         Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
         Error::NestedTooDeeply { limit: 1 },
+        Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -74,8 +75,9 @@ fn errors() -> Vec<Error> {
         Error::TooManyCalls { .. } => 23,
         Error::AnswerTooLarge { .. } => 24,
         Error::NestedTooDeeply { .. } => 25,
+        Error::ConnectionBroke { .. } => 26,
     });
-    assert!(kinds.eq(0..26), "an error is missing");
+    assert!(kinds.eq(0..27), "an error is missing");
     errors
 }
 
