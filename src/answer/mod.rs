@@ -13,6 +13,7 @@ use crate::json::is_json;
 use crate::proxy::Proxy;
 
 mod activation;
+pub(crate) mod content_type;
 pub(crate) mod headers;
 pub mod shaped;
 

@@ -126,7 +126,9 @@ impl<'a> WholeRequest<'a> {
         parameters.lossy("__ow_query", query)?;
         add_form(parameters, query)?;
         parameters.limit(most.saturating_add(FIELD));
+        let has_type = !self.request.content_type().is_empty();
         match media_type {
+            MediaType::Text | MediaType::Binary if self.body.is_empty() && has_type => parameters.lossy(BODY, b"")?,
             _ if self.body.is_empty() => {}
             MediaType::Form => add_form(parameters, self.body)?,
             MediaType::Json => add_json(parameters, self.body)?,
@@ -264,7 +266,10 @@ mod tests {
             ("", "image/svg+xml", b"<svg/>", json!({"__ow_body": "<svg/>"})),
             ("", "image/png", b"\0\xff", json!({"__ow_body": "AP8="})),
             ("", "", b"x", json!({"__ow_body": "eA=="})),
-            ("", "text/plain", b"", json!({})),
+            ("", "text/plain", b"", json!({"__ow_body": ""})),
+            ("", "image/png", b"", json!({"__ow_body": ""})),
+            ("", FORM, b"", json!({})),
+            ("", "", b"", json!({})),
         ];
         for (query, content_type, body, expected) in cases {
             let shown = body.escape_ascii().to_string();
