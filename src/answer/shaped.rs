@@ -248,7 +248,7 @@ fn string_body(
 /// Source: observed on a real `OpenWhisk`, which decodes every padded base64 of these types, even `true`.
 fn json_in_base64(text: &str) -> Result<Option<Vec<u8>>, NoReply> {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    if text.len() % 4 != 0 || !text.bytes().all(is_base64) || is_json(text) {
+    if !text.len().is_multiple_of(4) || !text.bytes().all(is_base64) || is_json(text) {
         return Ok(None);
     }
     let bytes = match decoded(text, Rule::BinaryBody) {

@@ -144,6 +144,13 @@ pub enum Error {
         /// `OpenWhisk`'s answer: JSON.
         body: String,
     },
+    /// It failed, which is not for the client to see (`action_errors`).
+    ActionFailureHidden {
+        /// The id of the activation, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+        /// `OpenWhisk`'s answer: JSON.
+        body: String,
+    },
     /// The result breaks a rule of shaped results.
     BrokenRule {
         /// The rule.
@@ -190,6 +197,15 @@ impl Error {
         self.row(|row| row.kind)
     }
 
+    /// The error without what only the author of the action should see.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        match self {
+            Self::ActionFailed { activation_id, body } => Self::ActionFailureHidden { activation_id, body },
+            other => other,
+        }
+    }
+
     /// The error as a proxy can tell it: with a status that it can send.
     #[must_use]
     pub fn fit_for(self, proxy: Proxy) -> Self {
@@ -210,6 +226,7 @@ impl Error {
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
+            | Self::ActionFailureHidden { activation_id, .. }
             | Self::BrokenRule { activation_id, .. }
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             _ => None,
@@ -298,6 +315,7 @@ mod tests {
                 502,
                 "the connection to openwhisk broke, the action may have run",
             ),
+            (Error::ActionFailureHidden { activation_id: None, body: body() }, 502, "the action failed"),
             (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
             (
                 Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, retry_after: None, body: body() },

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::error::Error;
 use crate::error::kind::ErrorKind;
-use crate::error::quote::{ANSWER_QUOTED, beginning};
+use crate::error::quote::{ANSWER_QUOTED, HIDDEN_QUOTED, beginning};
 
 /// What a client is told of an error.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +183,14 @@ impl Error {
             Self::ActionFailed { body, .. } => {
                 let words = beginning(body, ANSWER_QUOTED);
                 row! { read, StatusCode::BAD_GATEWAY, ActionFailed, Author, = body, "the action failed: {words:?}" }
+            }
+            Self::ActionFailureHidden { body, .. } => {
+                let words = beginning(body, HIDDEN_QUOTED);
+                row! {
+                    read, StatusCode::BAD_GATEWAY, ActionFailed, Author,
+                    "the action failed",
+                    "the action failed: {words:?}"
+                }
             }
             Self::BrokenRule { rule, .. } => {
                 let broken = rule.rule();

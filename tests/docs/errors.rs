@@ -47,6 +47,7 @@ fn errors() -> Vec<Error> {
         Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
         Error::NestedTooDeeply { limit: 1 },
         Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
+        Error::ActionFailureHidden { activation_id: None, body: String::new() },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -76,8 +77,9 @@ fn errors() -> Vec<Error> {
         Error::AnswerTooLarge { .. } => 24,
         Error::NestedTooDeeply { .. } => 25,
         Error::ConnectionBroke { .. } => 26,
+        Error::ActionFailureHidden { .. } => 27,
     });
-    assert!(kinds.eq(0..27), "an error is missing");
+    assert!(kinds.eq(0..28), "an error is missing");
     errors
 }
 
