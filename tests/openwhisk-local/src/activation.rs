@@ -118,8 +118,11 @@ impl Activation {
         to_raw_value(self).unwrap_or_default()
     }
 
-    /// The record as a blocking invocation gets it: logs are still being collected then.
-    pub fn record_without_logs(&self) -> Box<RawValue> {
+    /// The record as a blocking invocation gets it: logs are still being collected then, except for a sequence's ids.
+    pub fn record_at_once(&self) -> Box<RawValue> {
+        if self.annotations.get("kind").and_then(serde_json::Value::as_str) == Some("sequence") {
+            return self.record();
+        }
         to_raw_value(&Self { logs: Vec::new(), ..self.clone() }).unwrap_or_default()
     }
 

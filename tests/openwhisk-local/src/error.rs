@@ -35,8 +35,6 @@ pub enum ApiError {
     MalformedQuery { name: &'static str, reason: String },
     /// A body that does not parse.
     MalformedBody(String),
-    /// A body where there must be one.
-    MissingBody,
     /// A body of this type.
     UnsupportedMediaType(String),
     /// The client does not accept JSON.
@@ -78,7 +76,6 @@ impl ApiError {
             | Self::NamespaceTooLong(_)
             | Self::MalformedQuery { .. }
             | Self::MalformedBody(_)
-            | Self::MissingBody
             | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::TooManyPerMinute { .. } | Self::TooManyAtOnce { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,7 +95,6 @@ impl ApiError {
                 | Self::InvalidCredentials
                 | Self::MalformedQuery { .. }
                 | Self::MalformedBody(_)
-                | Self::MissingBody
                 | Self::UnsupportedMediaType(_)
                 | Self::NotAcceptable
                 | Self::NoRoute
@@ -136,7 +132,6 @@ impl fmt::Display for ApiError {
                 write!(f, "The query parameter '{name}' was malformed:\n{reason}")
             }
             Self::MalformedBody(reason) => write!(f, "The request content was malformed:\n{reason}"),
-            Self::MissingBody => f.write_str("Request entity expected but not supplied"),
             Self::UnsupportedMediaType(media) => {
                 write!(f, "The request's Content-Type [{media}] is not supported. Expected:\napplication/json")
             }

@@ -16,6 +16,10 @@ mod http {
     mod invocations;
     /// What JavaScript may do, and what becomes of it.
     mod javascript;
+    /// What becomes of JSON on its way to the action and back.
+    mod json;
     /// Sequences of actions.
     mod sequences;
+    /// How long things take: lower bounds only, since a busy machine has no upper ones.
+    mod times;
 }

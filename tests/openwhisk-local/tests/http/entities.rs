@@ -40,8 +40,11 @@ fn what_exists_is_only_overwritten_on_demand() {
     assert_eq!(server.call("PUT", "packages/a", "{}").error(), (409, String::from("resource already exists")));
     assert_eq!(server.call("PUT", "actions/a?overwrite=true", "{}").json()["version"], "0.0.2");
     assert_eq!(server.call("PUT", "actions/b", "{}").error(), (400, String::from("exec undefined")));
-    let text = "Request entity expected but not supplied";
+    let text = "The request content was malformed:\nUnexpected end-of-input at input index 0 (line 1, position 1), expected JSON Value:\n\n^\n";
     assert_eq!(server.call("PUT", "actions/b", "").error(), (400, text.to_owned()));
+    assert_eq!(server.call_with("PUT", "actions/b", &[], "").error(), (400, text.to_owned()));
+    let text = "The request content was malformed:\nObject expected in field 'exec'";
+    assert_eq!(server.call("PUT", "actions/b", "[]").error(), (400, text.to_owned()));
     let wrong = json!({"exec": {"kind": "python:3", "code": "x"}}).to_string();
     let (status, text) = server.call("PUT", "actions/b", &wrong).error();
     assert_eq!(status, 400);
@@ -115,6 +118,8 @@ fn activations_are_found_by_name_and_time() {
     server.action("p/a", CODE);
     let first = server.result("a", "").activation().to_owned();
     let second = server.result("p/a", "").activation().to_owned();
+    server.record(&first);
+    server.record(&second);
     let ids = |query: &str| -> Vec<String> {
         let list = server.get(&format!("activations?{query}")).json();
         list.as_array().unwrap().iter().map(|item| item["activationId"].as_str().unwrap().to_owned()).collect()

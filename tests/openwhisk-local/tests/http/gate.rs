@@ -119,18 +119,29 @@ fn other_types_than_json_are_refused() {
     server.action("a", "function main() { return {}; }");
     let taken: &[(&[(&str, &str)], &str)] = &[
         (&[], ""),
-        (&[], "{}"),
+        (&[("content-type", "application/json; charset=latin1")], "{}"),
         (&[("content-type", "application/json; charset=utf-8")], "{}"),
         (&[("content-type", "application/json")], ""),
     ];
     for (headers, body) in taken {
         assert_eq!(server.call_with("POST", "actions/a", headers, body).status, 202, "{headers:?} {body:?}");
     }
-    for media in ["text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json"] {
+    let none = "application/octet-stream";
+    let cases = [
+        (Some("text/plain"), "text/plain"),
+        (Some("application/x-www-form-urlencoded"), "application/x-www-form-urlencoded"),
+        (Some("application/vnd.api+json"), "application/vnd.api+json"),
+        (Some("nonsense"), none),
+        (Some("application/json; ;"), none),
+        (Some(""), none),
+        (None, none),
+    ];
+    for (media, told) in cases {
         for (method, path) in [("POST", "actions/a"), ("PUT", "actions/b"), ("PUT", "packages/b")] {
-            let reply = server.call_with(method, path, &[("content-type", media)], "{}");
-            let text = format!("The request's Content-Type [{media}] is not supported. Expected:\napplication/json");
-            assert_eq!(reply.error(), (415, text), "{method} {path}");
+            let headers = media.map_or_else(String::new, |media| format!("content-type: {media}\r\n"));
+            let reply = server.raw_call(method, path, &headers, b"{}");
+            let text = format!("The request's Content-Type [{told}] is not supported. Expected:\napplication/json");
+            assert_eq!(reply.error(), (415, text), "{method} {path} {media:?}");
         }
     }
 }

@@ -28,6 +28,8 @@ fn the_result_of_one_is_the_argument_of_the_next() {
     let reply = server.result("s", "{\"n\":1,\"error\":\"does not stop it\"}");
     assert_eq!((reply.status, reply.text.as_str()), (200, "{\"n\":4}"));
     let record = server.record(reply.activation());
+    let at_once = server.call("POST", "actions/s?blocking=true", "").json();
+    assert_eq!(at_once["logs"].as_array().unwrap().len(), 3, "the ids are told at once");
     let logs: Vec<&str> = record["logs"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(logs.len(), 3);
     let annotation = |record: &Value, key: &str| {
