@@ -40,12 +40,12 @@ impl ActivationId {
     pub fn parse(text: &str) -> Result<Self, ApiError> {
         let length = text.chars().count();
         if length != ID_LENGTH {
-            return Err(ApiError::BadRequest(format!("Activation id length is {length} but must be {ID_LENGTH}.")));
+            return Err(ApiError::MalformedId(format!("Activation id length is {length} but must be {ID_LENGTH}.")));
         }
         if text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ApiError::BadRequest(String::from("The activation id is not valid.")))
+            Err(ApiError::MalformedId(String::from("The activation id is not valid.")))
         }
     }
 
@@ -162,16 +162,17 @@ pub struct ActivationFilter {
     /// `action` or `package/action`.
     pub name: Option<String>,
     /// Start, inclusive.
-    pub since: Option<u64>,
+    pub since: Option<i64>,
     /// Start, inclusive.
-    pub upto: Option<u64>,
+    pub upto: Option<i64>,
 }
 
 impl ActivationFilter {
     fn takes(&self, activation: &Activation) -> bool {
+        let start = i64::try_from(activation.start).unwrap_or(i64::MAX);
         self.name.as_ref().is_none_or(|name| activation.place() == name)
-            && self.since.is_none_or(|since| activation.start >= since)
-            && self.upto.is_none_or(|upto| activation.start <= upto)
+            && self.since.is_none_or(|since| start >= since)
+            && self.upto.is_none_or(|upto| start <= upto)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Request bodies: which types are taken, and when there may be none.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -91,15 +91,21 @@ fn media_type(text: &str) -> Option<String> {
     named.then_some(media)
 }
 
-/// Whether the client takes JSON. A header that is no list of media ranges is passed over.
+/// Whether the client takes JSON, which is UTF-8.
 pub fn accepts_json(headers: &HeaderMap) -> bool {
+    takes(headers, &header::ACCEPT, &["*/*", "application/*", "application/json"])
+        && takes(headers, &header::ACCEPT_CHARSET, &["*", "utf-8"])
+}
+
+/// Whether one of these is in a list with weights. A list of media types without any is passed over.
+fn takes(headers: &HeaderMap, name: &HeaderName, wanted: &[&str]) -> bool {
     let mut ranges = headers
-        .get_all(header::ACCEPT)
+        .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .filter(|range| range.contains('/'))
+        .filter(|range| *name != header::ACCEPT || range.contains('/'))
         .peekable();
     if ranges.peek().is_none() {
         return true;
@@ -110,7 +116,7 @@ pub fn accepts_json(headers: &HeaderMap) -> bool {
         let refused = parts
             .filter_map(|parameter| parameter.strip_prefix("q="))
             .any(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json")
+        !refused && wanted.contains(&kind.as_str())
     })
 }
 
@@ -202,6 +208,13 @@ mod tests {
         for (value, expected) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static(value));
+            assert_eq!(accepts_json(&headers), expected, "{value:?}");
+        }
+        for (value, expected) in
+            [("iso-8859-1", false), ("iso-8859-1, UTF-8;q=0.1", true), ("*", true), ("utf-8;q=0", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_CHARSET, HeaderValue::from_static(value));
             assert_eq!(accepts_json(&headers), expected, "{value:?}");
         }
         assert!(accepts_json(&HeaderMap::new()));

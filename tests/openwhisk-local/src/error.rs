@@ -43,6 +43,10 @@ pub enum ApiError {
     NotFound,
     /// No such route.
     NoRoute,
+    /// A route with other methods, these.
+    MethodNotAllowed(&'static str),
+    /// An activation's id with this fault.
+    MalformedId(String),
     /// A package where an action is meant, or the reverse.
     WrongCollection,
     /// Creation of what exists.
@@ -76,12 +80,14 @@ impl ApiError {
             | Self::NamespaceTooLong(_)
             | Self::MalformedQuery { .. }
             | Self::MalformedBody(_)
+            | Self::MalformedId(_)
             | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::TooManyPerMinute { .. } | Self::TooManyAtOnce { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongCollection | Self::AlreadyExists | Self::PackageNotEmpty(_) => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -93,11 +99,17 @@ impl ApiError {
             self,
             Self::MissingCredentials
                 | Self::InvalidCredentials
+                | Self::IllegalName
+                | Self::IllegalNamespace
+                | Self::NameTooLong(_)
+                | Self::NamespaceTooLong(_)
+                | Self::MalformedId(_)
                 | Self::MalformedQuery { .. }
                 | Self::MalformedBody(_)
                 | Self::UnsupportedMediaType(_)
                 | Self::NotAcceptable
                 | Self::NoRoute
+                | Self::MethodNotAllowed(_)
         )
     }
 }
@@ -149,7 +161,10 @@ impl fmt::Display for ApiError {
                     "Package not empty (contains {count} {entities}). Set force param or delete package contents."
                 )
             }
-            Self::BadRequest(text) => f.write_str(text),
+            Self::MethodNotAllowed(methods) => {
+                write!(f, "HTTP method not allowed, supported methods: {methods}")
+            }
+            Self::BadRequest(text) | Self::MalformedId(text) => f.write_str(text),
             Self::Internal => f.write_str("There was an internal server error."),
         }
     }

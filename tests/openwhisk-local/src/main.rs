@@ -24,6 +24,7 @@ mod package;
 mod parameter;
 mod platform;
 mod query;
+mod refusal;
 mod response;
 mod route;
 mod server;

@@ -22,4 +22,6 @@ mod http {
     mod sequences;
     /// How long things take: lower bounds only, since a busy machine has no upper ones.
     mod times;
+    /// What the HTTP layer refuses before the API sees it.
+    mod wire;
 }

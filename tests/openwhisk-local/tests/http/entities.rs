@@ -137,7 +137,11 @@ fn activations_are_found_by_name_and_time() {
     assert_eq!((&summary["statusCode"], summary.get("response")), (&json!(0), None));
     assert_eq!(server.get("activations?docs=true").json()[0]["response"]["status"], "success");
     let malformed = |name: &str, reason: &str| (400, format!("The query parameter '{name}' was malformed:\n{reason}"));
+    assert_eq!(ids("since=-1").len(), 2);
+    assert!(ids("name=/guest/a").is_empty());
     let cases = [
+        ("since=", malformed("since", "Parameter is not a valid value for epoch seconds: ")),
+        ("limit=", malformed("limit", "The value '' is not an integer for activations.")),
         ("since=x", malformed("since", "Parameter is not a valid value for epoch seconds: x")),
         ("name=a/b/c", malformed("name", "Parameter may be a 'simple' name or 'package-name/simple' name: a/b/c")),
         ("docs=true&count=true", (400, String::from("The parameter 'docs' is not permitted with 'count'."))),
