@@ -15,6 +15,7 @@ after(() => server?.stop());
 
 const hello = "function main(params) { console.log('hello'); return { greeting: `hello ${params.name}` }; }";
 const gone = { statusCode: 404, message: /The requested resource does not exist\./ };
+const noPackage = (name) => ({ statusCode: 404, message: new RegExp(`The requested resource 'guest/${name}' does not exist\\.`) });
 
 /** Every test has an action of its own, under the name of the test. */
 const withAction = (name, action, more, check) =>
@@ -77,7 +78,7 @@ describe("actions", () => {
     await assert.rejects(ow.actions.delete("missing"), gone);
     await assert.rejects(ow.actions.invoke("missing"), gone);
     await assert.rejects(ow.activations.get("0".repeat(32)), gone);
-    await assert.rejects(ow.packages.get("missing"), gone);
+    await assert.rejects(ow.packages.get("missing"), noPackage("missing"));
   });
 
   test("a wrong key", async () => {
@@ -155,7 +156,7 @@ describe("packages", () => {
     });
     await ow.actions.delete(`/guest/${name}/hello`);
     await ow.packages.delete(name);
-    await assert.rejects(ow.packages.get(name), gone);
+    await assert.rejects(ow.packages.get(name), noPackage(name));
   });
 
   test("binding", async () => {

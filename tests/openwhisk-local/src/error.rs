@@ -41,6 +41,8 @@ pub enum ApiError {
     NotAcceptable,
     /// An entity that does not exist.
     NotFound,
+    /// A package that does not exist, named in the text.
+    NoPackage(String),
     /// No such route.
     NoRoute,
     /// A route with other methods, these.
@@ -86,7 +88,7 @@ impl ApiError {
             Self::PayloadTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPackage(_) | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongCollection | Self::AlreadyExists | Self::PackageNotEmpty(_) => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -151,6 +153,7 @@ impl fmt::Display for ApiError {
                 f.write_str("Resource representation is only available with these types:\napplication/json")
             }
             Self::NotFound => f.write_str("The requested resource does not exist."),
+            Self::NoPackage(what) => write!(f, "The requested resource '{what}' does not exist."),
             Self::NoRoute => f.write_str("The requested resource could not be found."),
             Self::WrongCollection => f.write_str("Resource by this name exists but is not in this collection."),
             Self::AlreadyExists => f.write_str("resource already exists"),

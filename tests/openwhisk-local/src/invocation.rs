@@ -17,7 +17,6 @@ use crate::clock::milliseconds;
 use crate::error::{ApiError, NO_COMPONENT, PARAMETERS_NOT_ALLOWED};
 use crate::javascript::{Job, Outcome, Report, Source};
 use crate::json::{self, Object};
-use crate::limits::Limits;
 use crate::name::ActionPath;
 use crate::parameter::KeyValues;
 use crate::platform::Platform;
@@ -108,8 +107,11 @@ impl Invocation {
         let end = SystemTime::now();
         let timed_out = matches!(report.outcome, Outcome::TimedOut(_));
         let response = Response::of(report.outcome, limits);
-        let mut annotations = self.annotations(platform, kind, limits, waited);
+        let mut annotations = self.annotations(platform);
+        annotations.set("waitTime", json!(whole_milliseconds(waited)));
+        annotations.set("kind", json!(kind));
         annotations.set("timeout", json!(timed_out));
+        annotations.set("limits", json!(limits));
         if let Some(initialization) = report.initialization {
             annotations.set("initTime", json!(whole_milliseconds(initialization)));
         }
@@ -158,24 +160,26 @@ impl Invocation {
                 Err(_) => Arguments::Array(response.result.clone()),
             };
         }
-        let mut annotations = self.annotations(platform, "sequence", limits, Duration::ZERO);
-        annotations.set("topmost", json!(self.cause.is_none()));
+        let mut annotations = self.annotations(platform);
+        annotations.set("waitTime", json!(0));
+        annotations.set("kind", json!("sequence"));
+        annotations.set("limits", json!(limits));
         let end = milliseconds(SystemTime::now());
         self.record(platform, annotations, response, logs, (start, end), Some(duration))
     }
 
-    fn annotations(&self, platform: &Platform, kind: &str, limits: Limits, waited: Duration) -> KeyValues {
+    fn annotations(&self, platform: &Platform) -> KeyValues {
         let mut annotations = KeyValues::default();
-        annotations.set("path", json!(self.found.action.name.path(&platform.namespace)));
-        annotations.set("waitTime", json!(whole_milliseconds(waited)));
-        annotations.set("kind", json!(kind));
-        annotations.set("limits", json!(limits));
         if self.cause.is_some() {
             annotations.set("causedBy", json!("sequence"));
+        }
+        if matches!(self.found.action.exec, Exec::Sequence(_)) {
+            annotations.set("topmost", json!(self.cause.is_none()));
         }
         if let Some(binding) = &self.found.binding {
             annotations.set("binding", json!(format!("{}/{binding}", platform.namespace)));
         }
+        annotations.set("path", json!(self.found.action.name.path(&platform.namespace)));
         annotations
     }
 
