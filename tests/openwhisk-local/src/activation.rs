@@ -73,13 +73,15 @@ pub struct Activation {
     /// The sequence it was part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<ActivationId>,
-    /// In milliseconds.
-    pub duration: u64,
-    /// In milliseconds since 1970.
-    pub end: u64,
-    /// Lines, or the ids of a sequence's components.
+    /// In milliseconds; triggers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// In milliseconds since 1970; triggers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// Lines, the ids of a sequence's components, or what became of a trigger's rules.
     pub logs: Vec<String>,
-    /// The action, without its package.
+    /// The action without its package, or the trigger.
     pub name: Name,
     /// Of who invoked it.
     pub namespace: Name,
@@ -102,8 +104,10 @@ struct Summary<'a> {
     annotations: &'a KeyValues,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a ActivationId>,
-    duration: u64,
-    end: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<u64>,
     name: &'a Name,
     namespace: &'a Name,
     publish: bool,
@@ -149,9 +153,9 @@ impl Activation {
         self.logs.iter().map(String::len).fold(self.response.result.get().len(), usize::saturating_add)
     }
 
-    /// The action's path without its namespace.
+    /// The action's path without its namespace, or the trigger's name.
     fn place(&self) -> &str {
-        let path = self.annotations.get("path").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let path = self.annotations.get("path").and_then(serde_json::Value::as_str).unwrap_or(self.name.as_str());
         path.split_once('/').map_or(path, |(_, place)| place)
     }
 }

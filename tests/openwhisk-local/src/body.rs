@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 use crate::error::ApiError;
 use crate::json;
 
+/// Source: openwhisk application.conf `whisk.activation.payload.max`
+const LARGEST_PAYLOAD: usize = 1_048_576;
+
 /// A body that has arrived, with its declared type.
 #[derive(Debug)]
 pub struct RequestBody {
@@ -21,9 +24,13 @@ impl RequestBody {
         Self { bytes, media }
     }
 
-    /// The number of bytes.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
+    /// Refuses a body that is too large for an action.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_payload(&self) -> Result<(), ApiError> {
+        let size = self.bytes.len();
+        if size > LARGEST_PAYLOAD { Err(ApiError::PayloadTooLarge { size, allowed: LARGEST_PAYLOAD }) } else { Ok(()) }
     }
 
     /// The parameters of an invocation; no body stands for none.

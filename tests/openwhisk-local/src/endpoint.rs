@@ -5,6 +5,8 @@ mod activation;
 mod information;
 mod invoke;
 mod package;
+mod rule;
+mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub enum Reply {
     },
     /// Plain text, status 200.
     Text(&'static str),
+    /// Status 204.
+    Nothing,
 }
 
 impl Reply {
@@ -163,9 +167,27 @@ async fn resource_answer(
         }
         ("GET", Resource::Activations) => activation::list(platform, request, place),
         ("GET", Resource::Activation { id, part }) => activation::get(platform, place, id, part.as_deref()),
-        ("GET", Resource::Empty(collection)) => {
-            place.check_own("")?;
-            listed(collection, request.query.page(collection)?, &[(); 0], |()| ())
+        ("GET", Resource::Triggers) => trigger::list(platform, request, place),
+        (method, Resource::Trigger(name)) => {
+            let name = Name::entity(name)?;
+            match method {
+                "GET" => trigger::get(platform, place, &name),
+                "PUT" => trigger::put(platform, request, place, name),
+                "DELETE" => trigger::delete(platform, place, &name),
+                "POST" => trigger::fire(platform, request, place, &name),
+                _ => Err(ApiError::NoRoute),
+            }
+        }
+        ("GET", Resource::Rules) => rule::list(platform, request, place),
+        (method, Resource::Rule(name)) => {
+            let name = Name::entity(name)?;
+            match method {
+                "GET" => rule::get(platform, place, &name),
+                "PUT" => rule::put(platform, request, place, name),
+                "DELETE" => rule::delete(platform, place, &name),
+                "POST" => rule::switch(platform, request, place, &name),
+                _ => Err(ApiError::NoRoute),
+            }
         }
         _ => Err(ApiError::NoRoute),
     }

@@ -43,13 +43,15 @@ pub enum ApiError {
     NotFound,
     /// A package that does not exist, named in the text.
     NoPackage(String),
+    /// A rule without its trigger, which is to be active.
+    NoTrigger,
     /// No such route.
     NoRoute,
     /// A route with other methods, these.
     MethodNotAllowed(&'static str),
     /// An activation's id with this fault.
     MalformedId(String),
-    /// A package where an action is meant, or the reverse.
+    /// A package where an action is meant, or the like.
     WrongCollection,
     /// Creation of what exists.
     AlreadyExists,
@@ -88,7 +90,7 @@ impl ApiError {
             Self::PayloadTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::NotFound | Self::NoPackage(_) | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPackage(_) | Self::NoTrigger | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongCollection | Self::AlreadyExists | Self::PackageNotEmpty(_) => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -154,6 +156,7 @@ impl fmt::Display for ApiError {
             }
             Self::NotFound => f.write_str("The requested resource does not exist."),
             Self::NoPackage(what) => write!(f, "The requested resource '{what}' does not exist."),
+            Self::NoTrigger => f.write_str("Only rules with existing triggers can be activated"),
             Self::NoRoute => f.write_str("The requested resource could not be found."),
             Self::WrongCollection => f.write_str("Resource by this name exists but is not in this collection."),
             Self::AlreadyExists => f.write_str("resource already exists"),

@@ -150,7 +150,7 @@ impl Invocation {
                 break;
             };
             logs.push(activation.id.to_string());
-            duration = duration.saturating_add(activation.duration);
+            duration = duration.saturating_add(activation.duration.unwrap_or(0));
             response = activation.response.clone();
             if response.status != Status::Success {
                 break;
@@ -196,8 +196,8 @@ impl Invocation {
             id: self.id,
             annotations,
             cause: self.cause,
-            duration: duration.unwrap_or_else(|| end.saturating_sub(start)),
-            end,
+            duration: duration.or_else(|| Some(end.saturating_sub(start))),
+            end: Some(end),
             logs,
             name: self.found.action.name.name.clone(),
             namespace: platform.namespace.clone(),

@@ -55,8 +55,14 @@ pub enum Resource {
         /// What of it, as written.
         part: Option<String>,
     },
-    /// `triggers` or `rules`: there are none here
-    Empty(&'static str),
+    /// `triggers`
+    Triggers,
+    /// `triggers/{trigger}`
+    Trigger(String),
+    /// `rules`
+    Rules,
+    /// `rules/{rule}`
+    Rule(String),
 }
 
 impl Route {
@@ -117,8 +123,10 @@ impl Resource {
             ["activations"] | ["activations", ""] => Self::Activations,
             ["activations", id] | ["activations", id, ""] => Self::Activation { id: owned(id), part: None },
             ["activations", id, part] => Self::Activation { id: owned(id), part: Some(owned(part)) },
-            ["triggers"] | ["triggers", ""] => Self::Empty("triggers"),
-            ["rules"] | ["rules", ""] => Self::Empty("rules"),
+            ["triggers"] | ["triggers", ""] => Self::Triggers,
+            ["triggers", name] => Self::Trigger(owned(name)),
+            ["rules"] | ["rules", ""] => Self::Rules,
+            ["rules", name] => Self::Rule(owned(name)),
             _ => return None,
         })
     }
@@ -156,6 +164,8 @@ mod tests {
             ("/api/v1/namespaces/_/activations/1/..", inside(Resource::Activations)),
             ("/api/v1/namespaces/x/%2e%2e/_/./actions", inside(Resource::Actions)),
             ("/api/v1/namespaces/_/limits/", inside(Resource::Limits)),
+            ("/api/v1/namespaces/_/triggers/t", inside(Resource::Trigger(String::from("t")))),
+            ("/api/v1/namespaces/_/triggers/p/t", Route::UnknownInApi),
             ("/../..", Route::Root),
             ("/api/v2", Route::Unknown),
             ("//", Route::Unknown),

@@ -86,6 +86,11 @@ fn dress(request: &Request, answer: Result<Reply, ApiError>) -> Response {
     let mut with_cors = request.route.in_api();
     let mut reply = match answer {
         Ok(Reply::Text(text)) => plain(StatusCode::OK, text),
+        Ok(Reply::Nothing) => {
+            let mut reply = Response::default();
+            *reply.status_mut() = StatusCode::NO_CONTENT;
+            reply
+        }
         Ok(Reply::Json { status, body, activation }) => {
             let mut reply = content(status, JSON, body);
             if let Some(id) = activation.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {

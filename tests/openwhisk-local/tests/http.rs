@@ -22,6 +22,8 @@ mod http {
     mod sequences;
     /// How long things take: lower bounds only, since a busy machine has no upper ones.
     mod times;
+    /// Triggers, rules, and what they invoke.
+    mod triggers;
     /// What the HTTP layer refuses before the API sees it.
     mod wire;
 }

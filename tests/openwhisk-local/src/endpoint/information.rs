@@ -20,8 +20,8 @@ pub(super) fn root(platform: &Platform) -> Result<Reply, ApiError> {
         "api_paths": ["/api/v1"],
         "description": "OpenWhisk",
         "limits": {
-            "actions_per_minute": platform.allowance.per_minute.unwrap_or(UNLIMITED),
-            "concurrent_actions": platform.allowance.at_once.unwrap_or(UNLIMITED),
+            "actions_per_minute": platform.throttle.allowance.per_minute.unwrap_or(UNLIMITED),
+            "concurrent_actions": platform.throttle.allowance.at_once.unwrap_or(UNLIMITED),
             "default_max_action_duration": 300_000,
             "default_max_action_logs": 10 * MEGABYTE,
             "default_max_action_memory": 512 * MEGABYTE,
@@ -35,7 +35,7 @@ pub(super) fn root(platform: &Platform) -> Result<Reply, ApiError> {
             "min_action_logs": 0,
             "min_action_memory": 128 * MEGABYTE,
             "sequence_length": 50,
-            "triggers_per_minute": UNLIMITED,
+            "triggers_per_minute": platform.fires.allowance.per_minute.unwrap_or(UNLIMITED),
         },
         "runtimes": {"nodejs": runtimes},
         "support": {
@@ -59,9 +59,9 @@ pub(super) fn version() -> Result<Reply, ApiError> {
 pub(super) fn limits(platform: &Platform, place: &Place) -> Result<Reply, ApiError> {
     place.check_own("")?;
     Reply::ok(&json!({
-        "concurrentInvocations": platform.allowance.at_once.unwrap_or(UNLIMITED),
-        "firesPerMinute": UNLIMITED,
-        "invocationsPerMinute": platform.allowance.per_minute.unwrap_or(UNLIMITED),
+        "concurrentInvocations": platform.throttle.allowance.at_once.unwrap_or(UNLIMITED),
+        "firesPerMinute": platform.fires.allowance.per_minute.unwrap_or(UNLIMITED),
+        "invocationsPerMinute": platform.throttle.allowance.per_minute.unwrap_or(UNLIMITED),
         "maxActionConcurrency": 1,
         "maxActionLogs": 10,
         "maxActionMemory": 512,

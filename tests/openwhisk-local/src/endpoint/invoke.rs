@@ -10,16 +10,15 @@ use tokio::time::Instant;
 
 use super::{Place, Reply, Request};
 use crate::activation::{Activation, ActivationId};
+use crate::catalog::Found;
 use crate::error::ApiError;
 use crate::invocation::{Arguments, Invocation, LOG_COLLECTION, check_final_parameters};
+use crate::json::Object;
 use crate::name::ActionName;
 use crate::platform::Platform;
 use crate::response::Status;
-
-/// Largest payload, in bytes.
-///
-/// Source: openwhisk application.conf `whisk.activation.payload.max`
-const LARGEST_PAYLOAD: usize = 1_048_576;
+use crate::throttle::Permit;
+use crate::transaction::TransactionId;
 
 /// So much later than asked for the original gives up waiting.
 ///
@@ -40,10 +39,7 @@ pub(super) async fn post(
     if let Some(package) = &name.package {
         platform.catalog().package(package)?;
     }
-    let size = request.body.len();
-    if size > LARGEST_PAYLOAD {
-        return Err(ApiError::PayloadTooLarge { size, allowed: LARGEST_PAYLOAD });
-    }
+    request.body.check_payload()?;
     let blocking = request.query.boolean("blocking", false)?;
     let only_result = request.query.boolean("result", false)?;
     let wait = request.query.wait()?;
@@ -51,16 +47,35 @@ pub(super) async fn post(
     let found = platform.catalog().action(name)?;
     check_final_parameters(&found, &payload)?;
 
+    let deadline = Instant::now().checked_add(wait.saturating_add(LATENESS)).ok_or(ApiError::Internal)?;
+    let (id, answered) = launch(platform, found, payload, &request.transaction, permit);
+    if !blocking {
+        return accepted(id);
+    }
+    if let Ok(Ok(activation)) = tokio::time::timeout_at(deadline, answered).await {
+        return finished(&activation, only_result);
+    }
+    tokio::time::sleep_until(deadline).await;
+    accepted(id)
+}
+
+/// Starts an invocation: its id, and where its activation arrives, if it does.
+pub(super) fn launch(
+    platform: &Arc<Platform>,
+    found: Found,
+    payload: Object,
+    transaction: &TransactionId,
+    permit: Permit,
+) -> (ActivationId, oneshot::Receiver<Arc<Activation>>) {
     let id = ActivationId::random();
     let invocation = Invocation {
         id: id.clone(),
         found,
         arguments: Arguments::Object(payload),
-        transaction: request.transaction.clone(),
+        transaction: transaction.clone(),
         cause: None,
     };
     let run = invocation.run(Arc::clone(platform));
-    let deadline = Instant::now().checked_add(wait.saturating_add(LATENESS)).ok_or(ApiError::Internal)?;
     let (answer, answered) = oneshot::channel();
     // A task of its own: it goes on when the client is gone or the wait is over.
     tokio::spawn(async move {
@@ -73,14 +88,7 @@ pub(super) async fn post(
         tokio::time::sleep(LOG_COLLECTION).await;
         drop(permit);
     });
-    if !blocking {
-        return accepted(id);
-    }
-    if let Ok(Ok(activation)) = tokio::time::timeout_at(deadline, answered).await {
-        return finished(&activation, only_result);
-    }
-    tokio::time::sleep_until(deadline).await;
-    accepted(id)
+    (id, answered)
 }
 
 fn accepted(id: ActivationId) -> Result<Reply, ApiError> {
