@@ -117,7 +117,6 @@ impl Response {
             Outcome::TimedOut(Phase::Run) => {
                 failed(&format!("The action exceeded its time limits of {limit} milliseconds."))
             }
-            Outcome::OutOfMemory => failed("The action exhausted its memory and was aborted."),
             Outcome::NotProvisioned => {
                 Self::failure(Status::InternalError, "Failed to provision resources to run the action.")
             }
@@ -209,11 +208,6 @@ mod tests {
                 Outcome::TimedOut(Phase::Run),
                 "action developer error",
                 "{\"error\":\"The action exceeded its time limits of 60000 milliseconds.\"}",
-            ),
-            (
-                Outcome::OutOfMemory,
-                "action developer error",
-                "{\"error\":\"The action exhausted its memory and was aborted.\"}",
             ),
             (
                 Outcome::NotProvisioned,

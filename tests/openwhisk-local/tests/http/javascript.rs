@@ -39,11 +39,11 @@ fn programs_that_break_the_contract_are_developer_errors() {
         ("UEsDBBQA", init("openwhisk-local runs plain JavaScript, not zip or tar archives.")),
         (
             "function main() { const all = []; for (;;) all.push(new Array(1000).fill(1)); }",
-            "The action exhausted its memory and was aborted.".to_owned(),
+            "The action did not produce a valid response and exited unexpectedly.".to_owned(),
         ),
         (
             "async function main() { const all = []; for (;;) { all.push('y'.repeat(100000) + all.length); await 0; } }",
-            "The action exhausted its memory and was aborted.".to_owned(),
+            "The action did not produce a valid response and exited unexpectedly.".to_owned(),
         ),
         ("function main() { for (;;); }", "The action exceeded its time limits of 2000 milliseconds.".to_owned()),
         (
