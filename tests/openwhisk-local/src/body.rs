@@ -29,8 +29,7 @@ impl RequestBody {
     /// # Errors
     /// It is.
     pub fn check_payload(&self) -> Result<(), ApiError> {
-        let size = self.bytes.len();
-        if size > LARGEST_PAYLOAD { Err(ApiError::PayloadTooLarge { size, allowed: LARGEST_PAYLOAD }) } else { Ok(()) }
+        check_payload(self.bytes.len())
     }
 
     /// The parameters of an invocation; no body stands for none.
@@ -74,6 +73,14 @@ impl RequestBody {
     }
 }
 
+/// Refuses a payload of too many bytes.
+///
+/// # Errors
+/// These are.
+pub fn check_payload(size: usize) -> Result<(), ApiError> {
+    if size > LARGEST_PAYLOAD { Err(ApiError::PayloadTooLarge { size, allowed: LARGEST_PAYLOAD }) } else { Ok(()) }
+}
+
 /// A media type in the form of the controller's messages.
 ///
 /// Source: RFC 9110 8.3.1
@@ -93,7 +100,7 @@ fn media_type(text: &str) -> Option<String> {
             return None;
         }
         media.push_str("; ");
-        media.push_str(parameter);
+        media.push_str(if parameter.eq_ignore_ascii_case("charset=utf-8") { "charset=UTF-8" } else { parameter });
     }
     named.then_some(media)
 }
@@ -168,7 +175,7 @@ mod tests {
                 Some("Text/Plain;charset=utf-8"),
                 "{}",
                 Some(
-                    "The request's Content-Type [text/plain; charset=utf-8] is not supported. Expected:\napplication/json",
+                    "The request's Content-Type [text/plain; charset=UTF-8] is not supported. Expected:\napplication/json",
                 ),
             ),
             (

@@ -11,6 +11,7 @@ use serde_json::value::to_raw_value;
 
 use super::{Place, Reply, Request, invoke, listed};
 use crate::activation::{Activation, ActivationId};
+use crate::body::check_payload;
 use crate::clock::milliseconds;
 use crate::error::ApiError;
 use crate::invocation::{LOG_COLLECTION, check_final_parameters};
@@ -124,6 +125,8 @@ fn activate(
     let action = link.action.path(&platform.namespace);
     let invoked = || {
         let permit = platform.throttle.admit(SystemTime::now())?;
+        // The original posts them to itself, and its answer is what the record tells.
+        check_payload(serde_json::to_vec(arguments).map_err(|_| ApiError::Internal)?.len())?;
         let found = platform.catalog().action(&link.action)?;
         check_final_parameters(&found, arguments)?;
         Ok(invoke::launch(platform, found, arguments.clone(), transaction, permit).0)

@@ -156,7 +156,9 @@ fn a_fire_without_active_rules_is_204_and_nothing_else() {
     for absent in ["content-type", "x-openwhisk-activation-id"] {
         assert_eq!(reply.header(absent), None);
     }
-    assert_eq!(server.get("activations?count=true").text, "{\"activations\":0}");
+    // A record of the fire would be there before that of what came after it.
+    server.record(server.result("echo", "").activation());
+    assert_eq!(server.get("activations?count=true").text, "{\"activations\":1}");
 }
 
 #[test]
@@ -256,6 +258,13 @@ fn fires_have_a_limit_of_their_own_and_know_nothing_of_that_of_actions() {
     let server = prepared(&["--fires-per-minute", "0"]);
     assert_eq!(server.call("POST", "triggers/t", "{}").error(), (429, error.to_owned()));
     assert_eq!(server.result("echo", "{}").status, 200);
+}
+
+#[test]
+fn a_payload_that_only_the_headers_make_too_large_is_told_in_the_record() {
+    let server = prepared(&[]);
+    let (_, logs) = fire(&server, &format!("{{\"a\":\"{}\"}}", "x".repeat(1_048_576 - 8)));
+    assert!(logs[0]["error"].as_str().unwrap().starts_with("Request larger than allowed: "), "{logs:?}");
 }
 
 #[test]
