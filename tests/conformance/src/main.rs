@@ -62,18 +62,23 @@ fn main() -> ExitCode {
 /// Whether nothing differs; an error is that it could not be asked.
 fn run() -> Result<bool, String> {
     let variable = |name: &str| env::var(name).unwrap_or_default();
-    let (server, local) = match variable("OPENWHISK").as_str() {
-        "" => {
-            let local = testbed::openwhisk::OpenWhisk::start()?;
-            (Server::local(local.port), Some(local))
-        }
-        address => (Server::read(address, &variable("OPENWHISK_TOKEN"))?, None),
+    let address = variable("OPENWHISK");
+    let is_local = address.is_empty();
+    let openwhisk = if is_local {
+        OpenWhisk::start()?
+    } else {
+        OpenWhisk::connect(Server::read(&address, &variable("OPENWHISK_TOKEN"))?)?
     };
-    let openwhisk = Arc::new(OpenWhisk::connect(server)?);
+    let openwhisk = Arc::new(openwhisk);
     println!("{openwhisk}");
     remove_at_signal(&openwhisk)?;
-    let report = ask(&openwhisk, local.is_some());
-    let left = openwhisk.remove_all();
+    let report = ask(&openwhisk, is_local);
+    let Some(left) = openwhisk.remove_all() else {
+        // A signal came, and whoever took it ends the process.
+        loop {
+            thread::park();
+        }
+    };
     let report = report?;
     println!("{report}");
     if left.is_empty() { Ok(report.is_good()) } else { Err(format!("could not be removed:\n  {}", left.join("\n  "))) }
@@ -98,7 +103,7 @@ fn remove_at_signal(openwhisk: &Arc<OpenWhisk>) -> Result<(), String> {
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             eprintln!("broken off, what was created is removed");
-            openwhisk.remove_all().iter().for_each(|left| eprintln!("could not be removed: {left}"));
+            openwhisk.remove_all().iter().flatten().for_each(|left| eprintln!("could not be removed: {left}"));
             process::exit(128 + signal);
         }
     });

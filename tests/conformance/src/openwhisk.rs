@@ -30,8 +30,17 @@ pub struct OpenWhisk {
     pub prefix: String,
     /// How it is spared.
     pub patience: Patience,
-    /// The paths of what was created. Held while something is created, so that nothing is created behind the removal.
-    created: Mutex<Vec<String>>,
+    /// What was created, until it is removed. Held meanwhile, so that nothing is created behind the removal.
+    created: Mutex<Option<Created>>,
+}
+
+/// What was created.
+#[derive(Debug)]
+struct Created {
+    /// The paths of entities.
+    paths: Vec<String>,
+    /// The server itself, if it was started for this.
+    _local: Option<testbed::openwhisk::OpenWhisk>,
 }
 
 /// A request, whole but for what follows from it.
@@ -51,12 +60,23 @@ pub struct Request {
 pub type Answer = Result<Reply, String>;
 
 impl OpenWhisk {
-    /// Asks for the namespace of the key.
+    /// Starts the local one.
+    pub fn start() -> Result<Self, String> {
+        let local = testbed::openwhisk::OpenWhisk::start()?;
+        Self::with(Server::local(local.port), Some(local))
+    }
+
+    /// One that runs already.
     pub fn connect(server: Server) -> Result<Self, String> {
+        Self::with(server, None)
+    }
+
+    /// Asks for the namespace of the key.
+    fn with(server: Server, local: Option<testbed::openwhisk::OpenWhisk>) -> Result<Self, String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let prefix = format!("conformance-{}-", now.as_millis());
-        let mut openwhisk =
-            Self { server, namespace: String::new(), prefix, patience: Patience::default(), created: Mutex::default() };
+        let created = Mutex::new(Some(Created { paths: Vec::new(), _local: local }));
+        let mut openwhisk = Self { server, namespace: String::new(), prefix, patience: Patience::default(), created };
         let answer = openwhisk.usual("GET", "/api/v1/namespaces", "")?;
         let names = answer.as_ref().ok().and_then(|reply| serde_json::from_slice::<Vec<String>>(&reply.body).ok());
         let name = names.and_then(|names| names.into_iter().next());
@@ -74,9 +94,10 @@ impl OpenWhisk {
     pub fn ask(&self, request: &Request) -> Result<Answer, String> {
         if request.method == "PUT" && request.path.contains(&self.prefix) {
             let mut created = self.created.lock().expect("not poisoned");
+            let paths = &mut created.as_mut().ok_or("broken off")?.paths;
             let path = request.path.split('?').next().unwrap_or_default().to_owned();
-            if !created.contains(&path) {
-                created.push(path);
+            if !paths.contains(&path) {
+                paths.push(path);
             }
             return self.send(request);
         }
@@ -138,12 +159,14 @@ impl OpenWhisk {
         Err(format!("no record of the activation {id} after {PATIENCE:?}"))
     }
 
-    /// Removes what was created, the last first, and tells what is left.
-    pub fn remove_all(&self) -> Vec<String> {
+    /// Removes what was created, the last first, and tells what is left; nothing if somebody else has done so.
+    pub fn remove_all(&self) -> Option<Vec<String>> {
         let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let Created { mut paths, _local } = created.take()?;
         // Once more, because what was refused under a name that another entity has is gone only with that one.
-        let left: Vec<_> = created.drain(..).rev().filter(|path| self.remove(path).is_err()).collect();
-        left.into_iter().filter_map(|path| self.remove(&path).err()).collect()
+        paths.reverse();
+        paths.retain(|path| self.remove(path).is_err());
+        Some(paths.iter().filter_map(|path| self.remove(path).err()).collect())
     }
 
     fn remove(&self, path: &str) -> Result<(), String> {
