@@ -30,7 +30,7 @@ build_native := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off
 build_openwhisk := $(build_native) -p openwhisk-local -p openwhisk-envoy
 
 .DEFAULT_GOAL := help
-.PHONY: build filter envoy run test test-node matrix fuzz soak bench bench-core check lint deny fmt size clean help toolchain
+.PHONY: build filter envoy run test test-node conformance matrix fuzz soak bench bench-core check lint deny fmt size clean help toolchain
 
 build: filter ## Build the filter (target/wasm32-wasip1/release), the local OpenWhisk and the renderer (target/release)
 	$(build_openwhisk)
@@ -76,6 +76,10 @@ test-node: # The official client of OpenWhisk against the local one, and the man
 	else \
 		echo "left out: the tests of the JavaScript client and the manifests' schemas, because node and npm are missing"; \
 	fi
+
+conformance: filter envoy ## Ask an OpenWhisk what was recorded of a real one: the local one, or OPENWHISK=http://host:port OPENWHISK_TOKEN=user:key
+	$(build_native) -p openwhisk-local -p conformance
+	@exec target/release/conformance
 
 fuzz: ## Fuzz the core, each target for 60 seconds; seconds=600 for longer
 	@sh tests/fuzz/run.sh fuzz "$(seconds)"

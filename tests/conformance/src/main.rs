@@ -72,14 +72,15 @@ fn run() -> Result<bool, String> {
     let openwhisk = Arc::new(openwhisk);
     println!("{openwhisk}");
     remove_at_signal(&openwhisk)?;
-    let report = ask(&openwhisk, is_local);
+    // Whatever stops it: what was created is removed.
+    let report = thread::scope(|scope| scope.spawn(|| ask(&openwhisk, is_local)).join());
     let Some(left) = openwhisk.remove_all() else {
         // A signal came, and whoever took it ends the process.
         loop {
             thread::park();
         }
     };
-    let report = report?;
+    let report = report.map_err(|_| "it stopped, as told above")??;
     println!("{report}");
     if left.is_empty() { Ok(report.is_good()) } else { Err(format!("could not be removed:\n  {}", left.join("\n  "))) }
 }
