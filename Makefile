@@ -77,8 +77,8 @@ test-node: # The official client of OpenWhisk against the local one, and the man
 		echo "left out: the tests of the JavaScript client and the manifests' schemas, because node and npm are missing"; \
 	fi
 
-conformance: filter envoy ## Ask an OpenWhisk what was recorded of a real one: the local one, or OPENWHISK=http://host:port OPENWHISK_TOKEN=user:key
-	$(build_native) -p openwhisk-local -p conformance
+conformance: build envoy ## Ask an OpenWhisk what was recorded of a real one: the local one, or OPENWHISK=http://host:port OPENWHISK_TOKEN=user:key
+	$(build_native) -p conformance
 	@exec target/release/conformance
 
 fuzz: ## Fuzz the core, each target for 60 seconds; seconds=600 for longer
@@ -142,4 +142,4 @@ clean: ## Remove everything that was built or installed
 	rm -rf target tests/client/node_modules tests/manifests/node_modules
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -91,7 +91,8 @@ fn differences(case: &Case, reply: std::io::Result<Reply>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// A body nested 700 to 900 levels ends the process of a real `OpenWhisk`; 1000 are lost and keep their place.
+    /// A body nested 700 to 900 levels ends the process of a real `OpenWhisk`, elsewhere it may be fewer; 1000 are lost
+    /// and keep their place. What is far above is refused.
     #[test]
     fn nothing_is_sent_that_ends_a_server() {
         for case in cases().expect("cases") {
@@ -106,7 +107,7 @@ mod tests {
                 deepest = deepest.max(depth);
             }
             let is_sent = case.call.is_some();
-            assert!(!is_sent || !(400..=1100).contains(&deepest), "{}: {deepest} levels", case.name);
+            assert!(!is_sent || !(201..=1100).contains(&deepest), "{}: {deepest} levels", case.name);
         }
     }
 }

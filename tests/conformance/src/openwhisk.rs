@@ -85,9 +85,9 @@ impl OpenWhisk {
         Ok(openwhisk)
     }
 
-    /// The value of `authorization`.
-    pub fn authorization(&self) -> String {
-        format!("Basic {}", STANDARD.encode(&self.server.token))
+    /// The key in base64.
+    pub fn key(&self) -> String {
+        STANDARD.encode(&self.server.token)
     }
 
     /// Sends a request. An error is that nobody is there to ask.
@@ -125,7 +125,7 @@ impl OpenWhisk {
     pub fn usual(&self, method: &str, path: &str, body: &str) -> Result<Answer, String> {
         let headers = [
             ("host", self.server.authority.clone()),
-            ("authorization", self.authorization()),
+            ("authorization", format!("Basic {}", self.key())),
             ("content-type", "application/json".to_owned()),
         ];
         let headers = headers.into_iter().filter(|(name, _)| *name != "content-type" || !body.is_empty());

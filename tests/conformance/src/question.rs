@@ -13,6 +13,9 @@ use crate::report::Outcome;
 /// Stands for the id of the activation that came first.
 const ACTIVATION: &str = "$activation";
 
+/// Stands for the key in base64.
+const KEY: &str = "$key";
+
 /// What is asked, as the table has it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +100,7 @@ impl Question {
         let body = self.body.clone().into_bytes().map_err(|error| self.wrong(&error))?;
         let mut usual = BTreeMap::from([
             ("host".to_owned(), vec![openwhisk.server.authority.clone()]),
-            ("authorization".to_owned(), vec![openwhisk.authorization()]),
+            ("authorization".to_owned(), vec![format!("Basic {}", openwhisk.key())]),
         ]);
         if !body.is_empty() {
             usual.insert("content-type".to_owned(), vec!["application/json".to_owned()]);
@@ -108,7 +111,10 @@ impl Question {
                 Some(Lines::One(value)) => vec![value],
                 Some(Lines::Several(values)) => values,
             };
-            let text = |value: Body| String::from_utf8(value.into_bytes()?).map_err(|error| error.to_string());
+            let text = |value: Body| {
+                let text = String::from_utf8(value.into_bytes()?).map_err(|error| error.to_string())?;
+                Ok::<_, String>(text.replace(KEY, &openwhisk.key()))
+            };
             let values = values.into_iter().map(text).collect::<Result<_, _>>().map_err(|error| self.wrong(&error))?;
             usual.insert(name.clone(), values);
         }
