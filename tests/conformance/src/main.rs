@@ -33,15 +33,20 @@ mod report;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::{env, process, thread};
+use std::sync::atomic::AtomicBool;
+use std::{env, io, process, thread};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::openwhisk::OpenWhisk;
 use crate::report::Report;
 use crate::server::Server;
 use crate::table::Table;
+
+/// What ends the program before it is done.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// The exit status where an answer differs.
 const DIFFERS: u8 = 1;
@@ -88,7 +93,7 @@ fn run() -> Result<bool, String> {
 fn ask(openwhisk: &OpenWhisk, is_local: bool) -> Result<Report, String> {
     let table = Table::read(&openwhisk.prefix, &openwhisk.namespace)?;
     let mut report = Report::new(if is_local { table.not_yet.clone() } else { std::collections::BTreeMap::new() });
-    table.create(openwhisk)?;
+    report.add("created beforehand", table.create(openwhisk)?);
     for (section, questions) in &table.questions {
         report.add(section, crowd::ask(questions, |question| question.ask(openwhisk))?);
     }
@@ -99,7 +104,14 @@ fn ask(openwhisk: &OpenWhisk, is_local: bool) -> Result<Report, String> {
 
 /// Removes what was created if the run is broken off, and ends with the status that a shell gives for the signal.
 fn remove_at_signal(openwhisk: &Arc<OpenWhisk>) -> Result<(), String> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| format!("signals: {error}"))?;
+    let failed = |error: io::Error| format!("signals: {error}");
+    let is_second = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        // In this order: the second ends it at once, whatever is left.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&is_second)).map_err(failed)?;
+        flag::register(signal, Arc::clone(&is_second)).map_err(failed)?;
+    }
+    let mut signals = Signals::new(SIGNALS).map_err(failed)?;
     let openwhisk = Arc::clone(openwhisk);
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::openwhisk::OpenWhisk;
 use crate::question::Question;
+use crate::report::Outcome;
 
 /// The questions, and what they need.
 #[derive(Debug, Deserialize)]
@@ -38,12 +39,16 @@ impl Table {
         serde_saphyr::from_str(&text).map_err(|error| format!("questions.yaml: {error}"))
     }
 
-    /// Creates what the questions need.
-    pub fn create(&self, openwhisk: &OpenWhisk) -> Result<(), String> {
+    /// Creates what the questions need. Of other entities than actions it is a question whether that is possible.
+    pub fn create(&self, openwhisk: &OpenWhisk) -> Result<Vec<Outcome>, String> {
         for (name, code) in &self.actions {
             openwhisk.create_action(name, code)?;
         }
-        self.entities.iter().try_for_each(|Entity { put, body }| openwhisk.create(put, body))
+        let create = |Entity { put, body }: &Entity| Outcome {
+            question: format!("put {put}"),
+            lines: openwhisk.create(put, body).err().into_iter().collect(),
+        };
+        Ok(self.entities.iter().map(create).collect())
     }
 }
 
@@ -60,8 +65,12 @@ mod tests {
         for question in table.questions.values().flatten() {
             assert!(names.insert(&question.ask), "{:?} comes twice", question.ask);
         }
+        let entities: BTreeSet<_> = table.entities.iter().map(|entity| format!("put {}", entity.put)).collect();
         for (name, reason) in &table.not_yet {
-            assert!(names.contains(name) && !reason.is_empty(), "{name:?} is no question, or has no reason");
+            assert!(
+                (names.contains(name) || entities.contains(name)) && !reason.is_empty(),
+                "{name:?} is no question, or has no reason"
+            );
         }
     }
 }
