@@ -85,9 +85,12 @@ fn run() -> Result<bool, String> {
             thread::park();
         }
     };
+    for left in &left {
+        eprintln!("could not be removed: {left}");
+    }
     let report = report.map_err(|_| "it stopped, as told above")??;
     println!("{report}");
-    if left.is_empty() { Ok(report.is_good()) } else { Err(format!("could not be removed:\n  {}", left.join("\n  "))) }
+    if left.is_empty() { Ok(report.is_good()) } else { Err("not everything could be removed".to_owned()) }
 }
 
 fn ask(openwhisk: &OpenWhisk, is_local: bool) -> Result<Report, String> {
