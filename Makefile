@@ -30,7 +30,7 @@ build_native := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off
 build_openwhisk := $(build_native) -p openwhisk-local -p openwhisk-envoy
 
 .DEFAULT_GOAL := help
-.PHONY: build filter envoy run test test-node matrix fuzz soak bench bench-core check lint deny fmt size clean help toolchain
+.PHONY: build filter envoy run test test-node conformance matrix fuzz soak bench bench-core check lint deny fmt size clean help toolchain
 
 build: filter ## Build the filter (target/wasm32-wasip1/release), the local OpenWhisk and the renderer (target/release)
 	$(build_openwhisk)
@@ -76,6 +76,10 @@ test-node: # The official client of OpenWhisk against the local one, and the man
 	else \
 		echo "left out: the tests of the JavaScript client and the manifests' schemas, because node and npm are missing"; \
 	fi
+
+conformance: build envoy ## Ask an OpenWhisk what was recorded of a real one: the local one, or OPENWHISK=http://host:port OPENWHISK_TOKEN=user:key
+	$(build_native) -p conformance
+	@exec target/release/conformance
 
 fuzz: ## Fuzz the core, each target for 60 seconds; seconds=600 for longer
 	@sh tests/fuzz/run.sh fuzz "$(seconds)"
@@ -138,4 +142,4 @@ clean: ## Remove everything that was built or installed
 	rm -rf target tests/client/node_modules tests/manifests/node_modules
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -51,6 +51,9 @@ fn the_cases_are_counted() {
     ] {
         assert!(cell.starts_with(&expected), "{expected}: {cell}");
     }
+    let questions = include_str!("../conformance/questions.yaml").matches("\n    - ask: ").count();
+    let questions = format!("{questions} questions to the API of OpenWhisk");
+    assert!(rows.iter().any(|row| row[0].starts_with(&questions)), "{questions}");
     let readme = format!("- **Evidence**: {golden} exchanges ");
     assert!(Page::read("README.md").sentences().contains(&readme), "{readme}");
 }

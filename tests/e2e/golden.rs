@@ -54,7 +54,7 @@ fn with(plan: &mut Plan, case: Case, driver: Driver, protocol: Protocol, behind:
 }
 
 fn run(case: &Case, driver: Driver, site: &str, is_scripted: bool, stage: &Stage) {
-    let reply = client::ask(stage.port(site), &request(case));
+    let reply = client::ask(stage.port(site), &client::request_of(case));
     case.compare_reply(&reply, driver).unwrap_or_else(|difference| panic!("{difference}"));
     if is_scripted {
         let upstream = stage.upstream(site);
@@ -64,20 +64,6 @@ fn run(case: &Case, driver: Driver, site: &str, is_scripted: bool, stage: &Stage
         case.compare_calls(&calls, driver).unwrap_or_else(|difference| panic!("{difference}"));
     }
     stage.check_no_leak(site);
-}
-
-/// The bytes of a request, whose headers need not be text.
-fn request(case: &Case) -> Vec<u8> {
-    let corpus::Request { method, path, headers, body } = &case.request;
-    let length = ("content-length".to_owned(), body.len().to_string().into_bytes());
-    let length = (!body.is_empty()).then_some(&length);
-    let mut request = client::head(method, path, &[]);
-    for (name, value) in headers.iter().chain(length) {
-        request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
-    }
-    request.extend(b"\r\n");
-    request.extend(body);
-    request
 }
 
 /// The action of a case, as its configuration names it.

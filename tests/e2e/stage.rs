@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use corpus::{Call, Tally};
 use libtest_mimic::{Arguments, Trial};
 use openwhisk_envoy::Protocol;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use testbed::artifact;
 use testbed::bootstrap::string_value;
 use testbed::client;
 use testbed::envoy::{Envoy, Options};
 use testbed::openwhisk::{Action, OpenWhisk};
+pub use testbed::reference::config;
 use testbed::script::{self, Greeting, Script};
 use testbed::upstream::{Address, Upstream};
 
@@ -77,18 +78,6 @@ pub struct Stage {
     // Held, so that its port stays the system's to give to nobody else.
     _nobody: Upstream,
     openwhisk: Result<OpenWhisk, String>,
-}
-
-/// The configuration of the filter for a site: the usual one with attributes on top, where null removes one.
-pub fn config(upstream: &str, attributes: Value) -> String {
-    let usual = json!({
-        "api_host": "http://openwhisk.example", "service_token": corpus::GUEST, "namespace": "guest",
-        "action": "hello", "upstream": upstream,
-    });
-    let mut config: Map<String, Value> = serde_json::from_value(usual).expect("an object");
-    config.extend(serde_json::from_value::<Map<_, _>>(attributes).expect("an object"));
-    config.retain(|_, value| !value.is_null());
-    Value::Object(config).to_string()
 }
 
 impl Plan {

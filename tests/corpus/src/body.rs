@@ -84,7 +84,11 @@ impl Body {
         }
     }
 
-    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, String> {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// If it has none, or its base64 is none.
+    pub fn into_bytes(self) -> Result<Vec<u8>, String> {
         match self.into_text()? {
             Text::Bytes(bytes) => Ok(bytes),
             Text::Error(_) => Err("`error` is a body of replies only".to_owned()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 
-use corpus::Reply;
+use corpus::{Case, Reply, Request};
 
 use crate::{PATIENCE, artifact, http1};
 
@@ -42,6 +42,20 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
     request
 }
 
+/// The request of a golden case, whose headers need not be text.
+pub fn request_of(case: &Case) -> Vec<u8> {
+    let Request { method, path, headers, body } = &case.request;
+    let length = ("content-length".to_owned(), body.len().to_string().into_bytes());
+    let length = (!body.is_empty()).then_some(&length);
+    let mut request = head(method, path, &[]);
+    for (name, value) in headers.iter().chain(length) {
+        request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    request.extend(body);
+    request
+}
+
 /// A request with a chunked body, and trailers if there are any.
 pub fn chunked(path: &str, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Vec<u8> {
     let mut request = head("POST", path, &[("transfer-encoding", "chunked")]);
@@ -68,15 +82,16 @@ pub fn in_chunks(chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Vec<u8> {
 
 /// Sends these bytes and reads the only reply to them, up to the end of the connection.
 pub fn ask(port: u16, request: &[u8]) -> Reply {
-    let method = String::from_utf8_lossy(request.split(|byte| *byte == b' ').next().expect("a method"));
-    try_ask(port, request, &method).unwrap_or_else(|error| panic!("no valid reply: {error}"))
+    try_ask(port, request).unwrap_or_else(|error| panic!("no valid reply: {error}"))
 }
 
-fn try_ask(port: u16, request: &[u8], method: &str) -> io::Result<Reply> {
+/// The same, which may fail.
+pub fn try_ask(port: u16, request: &[u8]) -> io::Result<Reply> {
+    let method = String::from_utf8_lossy(request.split(|byte| *byte == b' ').next().expect("a method"));
     let mut stream = try_connect(port)?;
     // Envoy may answer and close before it has taken all of it.
     let _ = stream.write_all(request);
-    http1::read_reply(&read_to_end(&mut stream)?, method).map(kept)
+    http1::read_reply(&read_to_end(&mut stream)?, &method).map(kept)
 }
 
 /// Reads the only reply to a request with this method, up to the end of the connection.
@@ -99,7 +114,7 @@ fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 /// A plain GET that may fail.
 pub fn try_get(port: u16, path: &str) -> io::Result<Reply> {
-    try_ask(port, &request("GET", path, &[], b""), "GET")
+    try_ask(port, &request("GET", path, &[], b""))
 }
 
 /// A plain GET.

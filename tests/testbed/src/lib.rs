@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client, http2::client ─▶ envoy [filter] ─▶ upstream with a script, or openwhisk
-//!                        └─ bootstrap, artifact
+//!                        └─ reference, bootstrap, artifact
 //! ```
 //!
 //! Everything is read strictly: whatever is doubtful is an error. Nothing waits for a time, but for something to happen,
@@ -28,6 +28,7 @@ pub mod http2;
 pub mod openwhisk;
 pub mod port;
 pub mod process;
+pub mod reference;
 pub mod script;
 pub mod upstream;
 pub mod wasm_memory;
