@@ -91,13 +91,25 @@ mod parameters_of {
 
     const HTTP: &str = r#", "parameters": "http""#;
 
-    /// The same bytes, so their number does not matter.
-    #[divan::bench]
-    fn body_as_it_is(bencher: Bencher<'_, '_>) {
+    /// The same bytes, whose brackets are counted.
+    fn as_it_is(bencher: Bencher<'_, '_>, body: &[u8]) {
         let (settings, request) = (settings(""), request("application/json", "/"));
         bencher
-            .with_inputs(|| json(1 << 10).into_bytes())
+            .with_inputs(|| body.to_vec())
+            .input_counter(BytesCount::of_slice)
             .bench_local_values(|body| parameters(&settings, &request, body).expect("valid"));
+    }
+
+    /// So few brackets that it cannot be nested too deeply.
+    #[divan::bench(args = SIZES)]
+    fn body_of_one_text(bencher: Bencher<'_, '_>, size: usize) {
+        as_it_is(bencher, format!(r#"{{"text":"{}"}}"#, "x".repeat(size)).as_bytes());
+    }
+
+    /// So many brackets that its levels are counted.
+    #[divan::bench(args = SIZES)]
+    fn body_of_many_items(bencher: Bencher<'_, '_>, size: usize) {
+        as_it_is(bencher, json(size).as_bytes());
     }
 
     #[divan::bench(args = SIZES)]
