@@ -67,7 +67,8 @@ pub fn header(parts: &Parts<'_>) -> String {
             "- clusters: into static_resources. The one without a host is for the routes of the filter.",
             &limit,
             "  its manager has an `initial_stream_window_size` of HTTP/2. A `request_timeout` and a `stream_idle_timeout`",
-            "  must be longer than the longest `timeout`.",
+            "  must be longer than the longest `timeout`. Without the `http_protocol_options`",
+            "  `override_stream_error_on_invalid_http_message: true` each 400 of an action closes a connection of HTTP/1.1.",
         ],
     };
     match (parts.options.form, parts.is_every) {

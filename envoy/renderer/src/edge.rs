@@ -43,6 +43,10 @@ pub fn clients(manager: Map, limit: u64, deadline: Duration) -> Map {
     );
     let underscores = Node::from("DROP_HEADER")
         .about("Many programs take `_` for `-`: `x_user` would get by a filter that sets or removes `x-user`.");
+    let kept = Node::from(true).about(
+        "Otherwise Envoy closes a connection of HTTP/1.1 after each 400, that of an action as well. After a request whose\n\
+         end it cannot be sure of it still does.",
+    );
     let streams = Node::from(STREAMS)
         .about("How many requests a connection may have open: many calls at a time need many connections.");
     let window = Node::from(limit).about(
@@ -58,6 +62,7 @@ pub fn clients(manager: Map, limit: u64, deadline: Duration) -> Map {
         .with("request_timeout", request)
         .with("stream_idle_timeout", idle)
         .with("common_http_protocol_options", Map::new().with("headers_with_underscores_action", underscores))
+        .with("http_protocol_options", Map::new().with("override_stream_error_on_invalid_http_message", kept))
         .with(
             "http2_protocol_options",
             Map::new()
