@@ -8,18 +8,21 @@ use std::time::{Duration, Instant};
 use openwhisk_envoy::Protocol;
 use serde_json::{Value, json};
 use testbed::PATIENCE;
-use testbed::bootstrap::at;
+use testbed::bootstrap::{at, merge};
 use testbed::client::{self, Session, ask, get, request};
 use testbed::envoy::Envoy;
 use testbed::http1;
 use testbed::script::{self, answer, result, sends};
 
 use crate::bootstrap::rendered;
-use crate::composition::{READY, Setup};
+use crate::composition::{MANAGER, READY, Setup};
 use crate::stage::Plan;
 
 /// Where the largest number of clients is.
 const LIMIT: &str = "/overload_manager/resource_monitors/0/typed_config/max_active_downstream_connections";
+
+/// A timeout of the listener, in milliseconds.
+const TIMEOUT: u64 = 500;
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -30,6 +33,8 @@ pub fn add(plan: &mut Plan) {
     plan.test_alone("edge::a_connection_opens_100_requests_at_a_time", streams);
     plan.test_alone("edge::a_400_closes_no_connection", bad_requests);
     plan.test_alone("edge::a_request_whose_end_is_in_doubt_closes_its_connection", doubtful);
+    plan.test_alone("edge::a_silent_stream_gets_504_or_if_it_is_not_complete_408", silent_streams);
+    plan.test_alone("edge::request_timeout_goes_on_in_the_call_for_a_request_without_a_body", slow_requests);
 }
 
 fn warnings() {
@@ -221,4 +226,55 @@ fn statuses(port: u16, requests: &[u8]) -> Vec<u16> {
         statuses.push(http1::read_next_reply(&mut reader, "POST").expect("a reply").status);
     }
     statuses
+}
+
+/// A listener with timeouts of its own, and requests in all stages with what Envoy answers.
+fn check_timeouts(setup: &Setup, cases: &[(&str, &[u8], u16, &str)]) {
+    for (about, bytes, status, body) in cases {
+        let mut stream = client::connect(setup.port);
+        stream.write_all(bytes).expect("sent");
+        let reply = http1::read_next_reply(&mut BufReader::new(stream), "POST").expect(about);
+        assert_eq!((reply.status, &*String::from_utf8_lossy(&reply.body)), (*status, *body), "{about}");
+    }
+}
+
+/// A timeout of the listener, and no other.
+fn only(name: &str) -> impl FnOnce(&mut Value) {
+    let mut timeouts = json!({ "request_timeout": "0s", "stream_idle_timeout": "0s", "request_headers_timeout": "0s" });
+    timeouts[name] = json!(format!("0.{TIMEOUT}s"));
+    move |configuration| merge(at(configuration, MANAGER), &timeouts)
+}
+
+const COMPLETE: &[u8] = b"POST /hello HTTP/1.1\r\nhost: g\r\ncontent-length: 2\r\n\r\n{}";
+const WITHOUT_BODY: &[u8] = b"GET /hello HTTP/1.1\r\nhost: g\r\n\r\n";
+const INCOMPLETE: &[u8] = b"POST /hello HTTP/1.1\r\nhost: g\r\ncontent-length: 3\r\n\r\n{}";
+const HALF_A_HEAD: &[u8] = b"POST /hello HTTP/1.1\r\nho";
+
+fn silent_streams() {
+    let setup = Setup::with(script::silent(), only("stream_idle_timeout"));
+    let cases: [(&str, &[u8], u16, &str); 4] = [
+        ("without a body", WITHOUT_BODY, 504, "stream timeout"),
+        ("complete", COMPLETE, 504, "stream timeout"),
+        ("incomplete", INCOMPLETE, 408, "stream timeout"),
+        ("half a head", HALF_A_HEAD, 408, "stream timeout"),
+    ];
+    check_timeouts(&setup, &cases);
+}
+
+fn slow_requests() {
+    let setup = Setup::with(script::silent(), only("request_timeout"));
+    let cases: [(&str, &[u8], u16, &str); 3] = [
+        ("without a body", WITHOUT_BODY, 504, "request timeout"),
+        ("incomplete", INCOMPLETE, 408, "request timeout"),
+        ("half a head", HALF_A_HEAD, 408, "request timeout"),
+    ];
+    check_timeouts(&setup, &cases);
+
+    // It ends with a body, however long the action takes.
+    let slow: script::Script = Arc::new(|call, connection| {
+        thread::sleep(Duration::from_millis(2 * TIMEOUT));
+        result(READY)(call, connection)
+    });
+    let setup = Setup::with(slow, only("request_timeout"));
+    check_timeouts(&setup, &[("complete", COMPLETE, 200, READY)]);
 }
