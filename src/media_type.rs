@@ -14,7 +14,8 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// The kind that a `content-type` names. Text is `text/*`, XML, JavaScript, and whatever names a charset.
+    /// The kind that a `content-type` names. Text is `text/*`, XML, JavaScript, and what names a charset unless it is known
+    /// to be something else.
     ///
     /// Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `isJsonFamily`; RFC 6838 section 4.2.8 (`+xml`).
     #[must_use]
@@ -30,10 +31,18 @@ impl MediaType {
             }
             other if other.ends_with("+json") => Self::Json,
             other if other.starts_with("text/") || other.ends_with("+xml") => Self::Text,
+            other if is_known_binary(other) => Self::Binary,
             _ if parts.any(|parameter| parameter.starts_with("charset=")) => Self::Text,
             _ => Self::Binary,
         }
     }
+}
+
+/// Whether a type, in lower case, is one whose bytes are no text whatever charset it names.
+fn is_known_binary(essence: &str) -> bool {
+    let kind = essence.split_once('/').map_or(essence, |(kind, _)| kind);
+    matches!(kind, "image" | "audio" | "video" | "font")
+        || matches!(essence, "application/octet-stream" | "application/pdf" | "application/zip")
 }
 
 #[cfg(test)]
@@ -57,6 +66,9 @@ mod tests {
             ("a/b; Charset=utf-8", MediaType::Text),
             ("a/b; q=1; charset=x", MediaType::Text),
             ("a/b; mycharset=x", MediaType::Binary),
+            ("image/png; charset=utf-8", MediaType::Binary),
+            ("application/pdf; charset=utf-8", MediaType::Binary),
+            ("font/woff2; charset=utf-8", MediaType::Binary),
             ("application/octet-stream", MediaType::Binary),
             ("multipart/form-data; boundary=x", MediaType::Binary),
             ("application/json,application/json", MediaType::Json),

@@ -97,9 +97,8 @@ fn outcome(answer: &Answer) -> Outcome {
                 .collect();
             Outcome::Answered(Told::read(Proxy::Envoy, &headers, body.clone(), Duration::ZERO).expect("a status"))
         }
-        Answer::Fault(Fault::Unreachable | Fault::Closed) => {
-            Outcome::Answered(own("503", "upstream connect error or disconnect/reset before headers"))
-        }
+        Answer::Fault(Fault::Unreachable) => Outcome::Answered(own("503", "reset reason: remote connection failure")),
+        Answer::Fault(Fault::Closed) => Outcome::Answered(own("503", "reset reason: connection termination")),
         Answer::Fault(Fault::Silent) => Outcome::Answered(own("504", "upstream request timeout")),
         Answer::Fault(Fault::BrokenOff) => Outcome::Silent { elapsed: Duration::ZERO },
         Answer::Fault(Fault::UnknownUpstream) => Outcome::UnknownUpstream,

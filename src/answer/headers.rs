@@ -34,6 +34,9 @@ const MOST_BYTES: usize = 60_000;
 /// What each line takes besides its text, in bytes: a colon, a blank and a line end.
 const LINE: usize = 4;
 
+/// How many arrays may stand in one another.
+const MOST_LEVELS: usize = 8;
+
 /// How many bytes of a wrong name are looked at.
 const MOST_NAME: usize = 256;
 
@@ -64,7 +67,10 @@ pub fn action_headers(json: &RawValue) -> Result<Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Lines {
-    /// Reads one entry of `headers`: a value, or an array of values, each for a line of its own.
+    /// Reads one entry of `headers`: a value, or an array of values, each for a line of its own. Arrays in it are as if their
+    /// values stood there.
+    ///
+    /// Source: observed on a real `OpenWhisk`, which flattens them.
     fn read(&mut self, name: &[u8], value: &RawValue) -> Result<(), BrokenRule> {
         if is_gateways(name) {
             return Ok(());
@@ -72,11 +78,17 @@ impl Lines {
         let name = HeaderName::from_bytes(name).map_err(|_| {
             BrokenRule::new(Rule::HeaderName, &String::from_utf8_lossy(name.get(..MOST_NAME).unwrap_or(name)))
         })?;
-        if !value.get().starts_with('[') {
-            return self.add(name, value);
+        self.add_all(&name, value, MOST_LEVELS)
+    }
+
+    fn add_all(&mut self, name: &HeaderName, json: &RawValue, levels: usize) -> Result<(), BrokenRule> {
+        let wrong = || BrokenRule::new(Rule::HeaderType, json.get());
+        if !json.get().starts_with('[') {
+            return self.add(name.clone(), json);
         }
-        let read = elements(value.get(), |element| self.add(name.clone(), element));
-        read.map_err(|broken| broken.unwrap_or_else(|| BrokenRule::new(Rule::HeaderType, value.get())))
+        let levels = levels.checked_sub(1).ok_or_else(wrong)?;
+        elements(json.get(), |element| self.add_all(name, element, levels))
+            .map_err(|broken| broken.unwrap_or_else(wrong))
     }
 
     fn add(&mut self, name: HeaderName, json: &RawValue) -> Result<(), BrokenRule> {

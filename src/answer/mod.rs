@@ -13,6 +13,7 @@ use crate::json::is_json;
 use crate::proxy::Proxy;
 
 mod activation;
+pub(crate) mod content_type;
 pub(crate) mod headers;
 pub mod shaped;
 
@@ -165,10 +166,26 @@ impl Outcome {
     }
 }
 
-/// How Envoy's answer ends where a circuit breaker is open.
+/// What stands before the reason where a call ended without an answer, in the words of Envoy's router.
+const REASON: &str = "reset reason: ";
+
+/// The reason where a circuit breaker is open.
+const OVERFLOW: &str = "overflow";
+
+/// How the reasons begin with which the call cannot have reached `OpenWhisk`. With any other one it may have.
 ///
-/// Source: Envoy's `StreamResetReason::Overflow`, in the words of its router.
-const OVERFLOW: &[u8] = b"reset reason: overflow";
+/// Source: observed on Envoy 1.36.4 and 1.40.0, over HTTP/1.1 and HTTP/2. RFC 9113 section 8.7: a refused stream was not
+/// processed.
+const NOT_SENT: &[&str] = &[
+    "remote connection failure",
+    "local connection failure",
+    "connection timeout",
+    "remote refused stream reset",
+    "local refused stream reset",
+];
+
+/// What Envoy says where it has no host to call.
+const NO_HOST: &str = "no healthy upstream";
 
 /// What an answer made by the host itself means.
 ///
@@ -178,8 +195,17 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
     match answer.status {
         StatusCode::GATEWAY_TIMEOUT => deadline_passed(settings, None),
         StatusCode::BAD_GATEWAY => Error::BrokenOff { upstream },
-        _ if answer.body.ends_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
-        _ => Error::Unreachable { upstream, reason: beginning_of_answer(&answer.body) },
+        _ => {
+            let text = beginning_of_answer(&answer.body);
+            // Before it stands whether it was tried again, which does not matter.
+            match text.split_once(REASON).map_or(text.as_str(), |(_, reason)| reason) {
+                reason if reason.starts_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
+                reason if reason == NO_HOST || NOT_SENT.iter().any(|not_sent| reason.starts_with(not_sent)) => {
+                    Error::Unreachable { upstream, reason: text }
+                }
+                _ => Error::ConnectionBroke { upstream, reason: text },
+            }
+        }
     }
 }
 
@@ -325,12 +351,35 @@ mod tests {
     #[test]
     fn answers_of_envoy_itself_are_told_apart() {
         let upstream = || "ow".to_owned();
-        let overflow = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+        let reset = |reason: &str| format!("upstream connect error or disconnect/reset before headers. {reason}");
+        let unreachable = |reason: &str| Error::Unreachable { upstream: upstream(), reason: reset(reason) };
+        let broke = |reason: &str| Error::ConnectionBroke { upstream: upstream(), reason: reset(reason) };
+        let (refused, ended) = ("reset reason: remote connection failure", "reset reason: connection termination");
+        let again = "retried and the latest reset reason: ";
+        let refused_again = format!("{again}remote connection failure, transport failure reason: x");
+        let ended_again = format!("{again}connection termination");
         let cases = [
-            ("503", "upstream x", Error::Unreachable { upstream: upstream(), reason: "upstream x".to_owned() }),
-            ("503", overflow, Error::UnavailableUpstream { upstream: upstream() }),
-            ("504", "upstream x", Error::DeadlinePassed { timeout: 1000, activation_id: None }),
-            ("502", "upstream x", Error::BrokenOff { upstream: upstream() }),
+            ("503", reset(refused), unreachable(refused)),
+            ("503", reset(&refused_again), unreachable(&refused_again)),
+            ("503", reset("reset reason: connection timeout"), unreachable("reset reason: connection timeout")),
+            (
+                "503",
+                reset("reset reason: remote refused stream reset"),
+                unreachable("reset reason: remote refused stream reset"),
+            ),
+            (
+                "503",
+                "no healthy upstream".to_owned(),
+                Error::Unreachable { upstream: upstream(), reason: "no healthy upstream".to_owned() },
+            ),
+            ("503", reset(ended), broke(ended)),
+            ("503", reset(&ended_again), broke(&ended_again)),
+            ("503", reset("reset reason: remote reset"), broke("reset reason: remote reset")),
+            ("503", reset("reset reason: new"), broke("reset reason: new")),
+            ("503", "x".to_owned(), Error::ConnectionBroke { upstream: upstream(), reason: "x".to_owned() }),
+            ("503", reset("reset reason: overflow"), Error::UnavailableUpstream { upstream: upstream() }),
+            ("504", "upstream x".to_owned(), Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            ("502", "upstream x".to_owned(), Error::BrokenOff { upstream: upstream() }),
         ];
         for (status, body, expected) in cases {
             let outcome = answered(status, &[TEXT], body.as_bytes());
@@ -342,9 +391,9 @@ mod tests {
     fn a_call_without_an_answer_passed_the_deadline_or_broke_off() {
         let cases = [
             (0, Error::BrokenOff { upstream: "ow".to_owned() }),
-            (949, Error::BrokenOff { upstream: "ow".to_owned() }),
-            (950, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
-            (1000, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            (1049, Error::BrokenOff { upstream: "ow".to_owned() }),
+            (1050, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
+            (1100, Error::DeadlinePassed { timeout: 1000, activation_id: None }),
         ];
         for (elapsed, expected) in cases {
             let outcome = Outcome::Silent { elapsed: Duration::from_millis(elapsed) };

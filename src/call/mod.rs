@@ -155,7 +155,7 @@ mod tests {
     fn a_call_is_complete() {
         let call = call(r#", "timeout": 1000, "upstream": "openwhisk""#, Proxy::Envoy);
         assert_eq!(call.upstream(), "openwhisk");
-        assert_eq!(call.deadline(), Duration::from_secs(1));
+        assert_eq!(call.deadline(), Duration::from_millis(1100));
         assert_eq!(call.body(), b"{}");
         assert_eq!(
             call.headers(),
@@ -193,12 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn a_call_whose_202_is_wanted_has_a_second_of_grace() {
+    fn a_call_has_time_for_the_202_that_comes_after_the_wait() {
         let accept = r#", "timeout": 10, "on_timeout": "accept""#;
         for (attributes, expected) in [
-            (String::new(), 60_000),
-            (r#", "timeout": 10"#.to_owned(), 10),
-            (r#", "timeout": 10, "on_timeout": "error""#.to_owned(), 10),
+            (String::new(), 60_100),
+            (r#", "timeout": 10"#.to_owned(), 110),
+            (r#", "timeout": 10, "mode": "activation""#.to_owned(), 110),
+            (r#", "timeout": 10, "on_timeout": "error""#.to_owned(), 110),
             (accept.to_owned(), 1010),
             (format!(r#"{accept}, "mode": "activation""#), 1010),
             (format!(r#"{accept}, "mode": "async""#), 10),

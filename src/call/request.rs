@@ -43,6 +43,13 @@ const FORWARDED: &[&str] = &[
     "x-b3-flags",
 ];
 
+/// The longest value that is handed on, in bytes, and the most lines. A longer one is not handed on at all: a part of it
+/// would be invalid.
+///
+/// Source: observed on a real `OpenWhisk`: a value over 8192 characters is refused with 431, more than 64 lines with 400.
+const LONGEST_FORWARDED: usize = 2048;
+const MOST_FORWARDED: usize = 16;
+
 /// How a host shows the end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
@@ -153,12 +160,12 @@ impl Request {
     }
 
     /// The headers that go to `OpenWhisk` as they came, in their order. Of these a value that is not visible ASCII is
-    /// left out: the host could not send it.
+    /// left out, which the host could not send, and so is what would make `OpenWhisk` refuse the call.
     #[must_use]
     pub fn into_forwarded(mut self) -> Vec<(String, String)> {
-        self.headers.retain(|(name, _)| FORWARDED.contains(&name.as_str()));
+        self.headers.retain(|(name, value)| FORWARDED.contains(&name.as_str()) && value.len() <= LONGEST_FORWARDED);
         let text = |(name, value): (String, Vec<u8>)| Some((name, sendable(&value)?.to_owned()));
-        self.headers.into_iter().filter_map(text).collect()
+        self.headers.into_iter().filter_map(text).take(MOST_FORWARDED).collect()
     }
 
     /// The last value of a header, which is the one that counts where a header is there twice.
@@ -224,6 +231,22 @@ mod tests {
                 ("x-request-id", "42"),
             ]
         );
+    }
+
+    #[test]
+    fn long_and_many_headers_of_a_trace_are_not_forwarded() {
+        let state = |size: usize| ("tracestate".to_owned(), vec![b'x'; size]);
+        for (sizes, expected) in [
+            (vec![2048], 1),
+            (vec![2049], 0),
+            (vec![9000, 1], 1),
+            (vec![1; 16], 16),
+            (vec![1; 17], 16),
+            ([vec![9000; 20], vec![1]].concat(), 1),
+        ] {
+            let request = Request::from_headers(sizes.iter().copied().map(state).collect());
+            assert_eq!(request.into_forwarded().len(), expected, "{sizes:?}");
+        }
     }
 
     #[test]

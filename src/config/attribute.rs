@@ -8,7 +8,7 @@ use crate::config::entry::Entry;
 use crate::config::expected::{Expected, at_least, between, words};
 use crate::config::object::Object;
 use crate::config::read::Read;
-use crate::config::settings::{Mode, OnTimeout, ParametersFrom, RequestBody};
+use crate::config::settings::{ActionErrors, Mode, OnTimeout, ParametersFrom, RequestBody};
 use crate::config::token::ServiceToken;
 
 /// The longest `OpenWhisk` waits for an action, in milliseconds.
@@ -179,6 +179,9 @@ attributes! {
 
     /// What the client gets after that.
     on_timeout: OnTimeout, Both, Json("\"error\""), Expected::Word(words::<OnTimeout>), Works;
+
+    /// What the client gets of an error that the action did not shape.
+    action_errors: ActionErrors, Both, Json("\"pass\""), Expected::Word(words::<ActionErrors>), Works;
 
     /// How often a call that did not reach `OpenWhisk` is tried again.
     retries: u64, Both, Json("0"), between("", 0, 5), AsIf(

@@ -82,6 +82,7 @@ impl Level {
             parameters,
             timeout: Duration::from_millis(level.timeout.value()?),
             on_timeout: level.on_timeout.value()?,
+            action_errors: level.action_errors.value()?,
             retries: level.retries.value()?,
             max_concurrency: level.max_concurrency.value(),
             keepalive: level.keepalive.value()?,

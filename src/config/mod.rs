@@ -276,6 +276,8 @@ mod tests {
             r#"{"service_token": ["wonderland"]}"#,
             r#"{"servce_token": "alice:wonderland"}"#,
             r#"{"api_host": "alice:wonderland"}"#,
+            r#"{"api_host": "wonderland@openwhisk.example"}"#,
+            r#"{"api_host": "alice:wonderland@openwhisk.example"}"#,
             r#"{"path_prefix": "alice:wonderland"}"#,
             r#"{"mode": "alice:wonderland"}"#,
             r#"{"timeout": "alice:wonderland"}"#,

@@ -65,12 +65,11 @@ impl Read for Rc<ApiHost> {
     #[inline(never)]
     fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
         let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        let secret = |text: &str| match text.split_once("://") {
-            Some((_, rest)) if !rest.contains('@') => None,
-            Some(_) => Some('@'),
-            // A host and a port, without a scheme.
-            None if text.split_once(':').is_some_and(|(_, port)| is_port(port)) => None,
-            None => Some(':'),
+        let secret = |text: &str| match text.split_once(':') {
+            _ if text.contains('@') => Some('@'),
+            // A scheme, or a host and a port.
+            Some((_, rest)) if rest.starts_with("//") || is_port(rest) => None,
+            _ => Some(':'),
         };
         object.read_text(attribute, expected, secret, |text| ApiHost::parse(text).map(Rc::new))
     }

@@ -12,6 +12,11 @@ use crate::proxy::Proxy;
 /// Where the 202 of `OpenWhisk` is wanted (`on_timeout`), the call waits this much longer than `OpenWhisk`.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How much later than the wait of `OpenWhisk` the deadline of a call is, so that the id of the activation arrives.
+///
+/// Source: observed on a real `OpenWhisk`, whose 202 comes 13 to 58 ms after its wait, and never before.
+const LATE: Duration = Duration::from_millis(100);
+
 /// The largest body of a call, in bytes, whatever is configured: of a larger one `OpenWhisk` closes the connection.
 ///
 /// Source: observed on a real `OpenWhisk`, whose server takes 50 MiB (`pekko.http.server.parsing.max-content-length`).
@@ -43,6 +48,15 @@ pub enum OnTimeout {
     Error,
     /// The id of the activation, which goes on.
     Accept,
+}
+
+/// What the client gets of an error that the action did not shape (`action_errors`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionErrors {
+    /// The answer of `OpenWhisk`, with messages and stacks of the action.
+    Pass,
+    /// That the action failed. The rest goes into the log.
+    Hide,
 }
 
 /// How a request is held until its body is complete (`request_body`).
@@ -90,6 +104,10 @@ impl Word for OnTimeout {
     const WORDS: &'static [(&'static str, Self)] = &[("error", Self::Error), ("accept", Self::Accept)];
 }
 
+impl Word for ActionErrors {
+    const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("hide", Self::Hide)];
+}
+
 impl Word for RequestBody {
     const WORDS: &'static [(&'static str, Self)] = &[("pause", Self::Pause), ("buffer_filter", Self::BufferFilter)];
 }
@@ -109,6 +127,7 @@ pub struct Settings {
     pub(super) parameters: Parameters,
     pub(super) timeout: Duration,
     pub(super) on_timeout: OnTimeout,
+    pub(super) action_errors: ActionErrors,
     pub(super) retries: u64,
     pub(super) max_concurrency: Option<u64>,
     pub(super) keepalive: bool,
@@ -169,12 +188,19 @@ impl Settings {
         self.on_timeout
     }
 
-    /// The deadline of the call: the timeout, and time for an answer that says it passed if that is wanted.
+    /// What the client gets of an error that the action did not shape (`action_errors`).
+    #[must_use]
+    pub const fn action_errors(&self) -> ActionErrors {
+        self.action_errors
+    }
+
+    /// The deadline of the call: the timeout, and where `OpenWhisk` waits time for its answer that says it passed.
     #[must_use]
     pub const fn deadline(&self) -> Duration {
         match (self.mode, self.on_timeout) {
             (Mode::Result | Mode::Activation, OnTimeout::Accept) => self.timeout.saturating_add(GRACE),
-            _ => self.timeout,
+            (Mode::Result | Mode::Activation, OnTimeout::Error) => self.timeout.saturating_add(LATE),
+            (Mode::Metadata | Mode::Async, _) => self.timeout,
         }
     }
 
@@ -279,6 +305,7 @@ pub(crate) mod tests {
         assert_eq!(settings.parameters(), &Parameters::Body);
         assert_eq!(settings.timeout(), Duration::from_secs(60));
         assert_eq!((settings.on_timeout(), settings.retries()), (OnTimeout::Error, 0));
+        assert_eq!(settings.action_errors(), ActionErrors::Pass);
         assert_eq!(settings.max_concurrency(), None);
         assert!(settings.keepalive());
         assert_eq!(settings.keepalive_timeout(), Duration::from_secs(60));
@@ -293,7 +320,7 @@ pub(crate) mod tests {
         let all = settings(
             r#", "api_host": "https://ow:8443/x", "ssl_verify": false, "service_token": "alice:wonderland",
                 "namespace": "_", "package": "p", "action": "a b", "result": false, "parameters": "http",
-                "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "timeout": 1000.0, "on_timeout": "accept",
+                "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "timeout": 1000.0, "on_timeout": "accept", "action_errors": "hide",
                 "retries": 5, "max_concurrency": 7, "keepalive_timeout": 1000, "keepalive_pool": 2, "max_req_body_size": 1,
                 "upstream": "cluster", "request_body": "buffer_filter""#,
         );
@@ -306,6 +333,7 @@ pub(crate) mod tests {
         assert_eq!(all.parameters(), &Parameters::Http { path_prefix, forward_headers });
         assert_eq!(all.timeout(), Duration::from_secs(1));
         assert_eq!(all.on_timeout(), OnTimeout::Accept);
+        assert_eq!(all.action_errors(), ActionErrors::Hide);
         assert_eq!((all.retries(), all.max_concurrency()), (5, Some(7)));
         assert_eq!(all.keepalive_timeout(), Duration::from_secs(1));
         assert_eq!(all.max_req_body_size(), 1);

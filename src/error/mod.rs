@@ -33,6 +33,11 @@ pub enum Error {
         /// Why, in the words of the parser.
         reason: String,
     },
+    /// The JSON for the action nests more deeply than any server of `OpenWhisk` surely survives.
+    NestedTooDeeply {
+        /// How many levels it may have.
+        limit: usize,
+    },
     /// The method invokes no action.
     MethodNotAllowed {
         /// The method.
@@ -63,7 +68,7 @@ pub enum Error {
         /// The upstream's name.
         upstream: String,
     },
-    /// No connection came about, or it broke before an answer.
+    /// The call did not reach it, or the proxy does not tell.
     Unreachable {
         /// The upstream's name.
         upstream: String,
@@ -90,6 +95,13 @@ pub enum Error {
         after: u128,
         /// The id of the activation that goes on, if it told it.
         activation_id: Option<String>,
+    },
+    /// The connection broke after the call may have been sent, and before an answer.
+    ConnectionBroke {
+        /// The upstream's name.
+        upstream: String,
+        /// What the host says about it.
+        reason: String,
     },
     /// The answer began and did not end, or is larger than the host takes.
     BrokenOff {
@@ -127,6 +139,13 @@ pub enum Error {
     },
     /// It failed, in its own words.
     ActionFailed {
+        /// The id of the activation, if `OpenWhisk` told it.
+        activation_id: Option<String>,
+        /// `OpenWhisk`'s answer: JSON.
+        body: String,
+    },
+    /// It failed, which is not for the client to see (`action_errors`).
+    ActionFailureHidden {
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
         /// `OpenWhisk`'s answer: JSON.
@@ -178,6 +197,15 @@ impl Error {
         self.row(|row| row.kind)
     }
 
+    /// The error without what only the author of the action should see.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        match self {
+            Self::ActionFailed { activation_id, body } => Self::ActionFailureHidden { activation_id, body },
+            other => other,
+        }
+    }
+
     /// The error as a proxy can tell it: with a status that it can send.
     #[must_use]
     pub fn fit_for(self, proxy: Proxy) -> Self {
@@ -198,6 +226,7 @@ impl Error {
             | Self::NotOpenWhisk { activation_id, .. }
             | Self::Refused { activation_id, .. }
             | Self::ActionFailed { activation_id, .. }
+            | Self::ActionFailureHidden { activation_id, .. }
             | Self::BrokenRule { activation_id, .. }
             | Self::UnsendableStatus { activation_id, .. } => activation_id.as_deref(),
             _ => None,
@@ -256,6 +285,7 @@ mod tests {
                 413,
                 "the parameters made of the body of the request are larger than 7 bytes",
             ),
+            (Error::NestedTooDeeply { limit: 7 }, 400, "the JSON for the action is nested more than 7 levels"),
             (Error::Grpc, 404, "an action does not speak gRPC"),
             (Error::TooManyCalls { most: 7 }, 503, "too many calls of the action are open"),
             (
@@ -280,6 +310,12 @@ mod tests {
                 504,
                 "the action did not answer within 1000 ms",
             ),
+            (
+                Error::ConnectionBroke { upstream: upstream(), reason: body() },
+                502,
+                "the connection to openwhisk broke, the action may have run",
+            ),
+            (Error::ActionFailureHidden { activation_id: None, body: body() }, 502, "the action failed"),
             (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
             (
                 Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, retry_after: None, body: body() },

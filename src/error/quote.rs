@@ -6,6 +6,9 @@ pub const QUOTED: usize = 64;
 /// How many characters of an answer an error keeps for the log.
 pub const ANSWER_QUOTED: usize = 200;
 
+/// How many characters of an error of an action the log gets where the client gets none: a stack has some 700.
+pub const HIDDEN_QUOTED: usize = 1000;
+
 /// The first characters of a text, so many at most.
 #[must_use]
 pub fn beginning(text: &str, most: usize) -> &str {

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::error::Error;
 use crate::error::kind::ErrorKind;
-use crate::error::quote::{ANSWER_QUOTED, beginning};
+use crate::error::quote::{ANSWER_QUOTED, HIDDEN_QUOTED, beginning};
 
 /// What a client is told of an error.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,10 @@ impl Error {
                 read, StatusCode::BAD_REQUEST, Malformed, Client,
                 "the body of the request is not JSON: {reason}"
             },
+            Self::NestedTooDeeply { limit } => row! {
+                read, StatusCode::BAD_REQUEST, Malformed, Client,
+                "the JSON for the action is nested more than {limit} levels"
+            },
             Self::MethodNotAllowed { method } => row! {
                 read, StatusCode::METHOD_NOT_ALLOWED, Malformed, Client,
                 "the method {method} invokes no action"
@@ -145,6 +149,11 @@ impl Error {
                 "openwhisk told only the id of the activation, after {after} ms, and was asked to wait {timeout} ms \
                  for the action (`timeout`), which goes on"
             },
+            Self::ConnectionBroke { upstream, reason } => row! {
+                read, StatusCode::BAD_GATEWAY, BrokenOff, Operator,
+                "the connection to openwhisk broke, the action may have run",
+                "the connection to the upstream {upstream:?} broke before an answer, the action may have run: {reason:?}"
+            },
             Self::BrokenOff { upstream } => row! {
                 read, StatusCode::BAD_GATEWAY, BrokenOff, Operator,
                 "the answer of openwhisk broke off",
@@ -174,6 +183,14 @@ impl Error {
             Self::ActionFailed { body, .. } => {
                 let words = beginning(body, ANSWER_QUOTED);
                 row! { read, StatusCode::BAD_GATEWAY, ActionFailed, Author, = body, "the action failed: {words:?}" }
+            }
+            Self::ActionFailureHidden { body, .. } => {
+                let words = beginning(body, HIDDEN_QUOTED);
+                row! {
+                    read, StatusCode::BAD_GATEWAY, ActionFailed, Author,
+                    "the action failed",
+                    "the action failed: {words:?}"
+                }
             }
             Self::BrokenRule { rule, .. } => {
                 let broken = rule.rule();

@@ -17,6 +17,8 @@ pub enum Rule {
     HeaderType,
     /// A value in `headers` holds no control characters.
     HeaderValue,
+    /// `content-type` is a media type.
+    ContentType,
     /// There are not too many `headers`, in lines and in bytes.
     HeaderSize,
     /// `isBase64Encoded` is true or false.
@@ -61,6 +63,7 @@ impl fmt::Display for Rule {
             Self::HeaderName => "a name in `headers` must be a token of HTTP",
             Self::HeaderType => "a value in `headers` must be a string, a number, a boolean or an array of those",
             Self::HeaderValue => "a value in `headers` must not hold control characters",
+            Self::ContentType => "`content-type` must be a media type such as `text/plain`",
             Self::HeaderSize => "`headers` must not be more than 94 lines or 60000 bytes",
             Self::Base64Flag => "`isBase64Encoded` must be true or false",
             Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",

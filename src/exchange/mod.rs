@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(begin(&mut exchange, Vec::new(), Progress::Complete), Step::Wait);
         assert_eq!(exchange.on_request_body(no_clock, 1, Progress::Complete, never), Step::Wait);
         assert_eq!(exchange.on_request_trailers(no_clock, never), Step::Wait);
-        assert_eq!(status(&exchange.on_outcome(Outcome::Silent { elapsed: Duration::from_secs(1) })), 504);
+        assert_eq!(status(&exchange.on_outcome(Outcome::Silent { elapsed: Duration::from_millis(1100) })), 504);
         assert_eq!(exchange.on_outcome(answer("200", "{}")), Step::Wait);
     }
 
@@ -360,8 +360,8 @@ mod tests {
         let third = ask(500);
         assert!(!is_refused(&third) && is_refused(&ask(600)), "the first has ended");
         drop(second);
-        assert!(is_refused(&ask(999)), "the second was abandoned");
-        assert!(!is_refused(&ask(1000)), "its deadline has passed");
+        assert!(is_refused(&ask(1099)), "the second was abandoned");
+        assert!(!is_refused(&ask(1100)), "its deadline has passed");
     }
 
     #[test]

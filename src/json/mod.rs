@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+pub mod depth;
 pub mod number;
 pub mod text;
 pub mod walk;

@@ -56,7 +56,8 @@ fn end_call(host: &mut Host, id: RequestId, answer: &corpus::Answer) {
             id,
             match fault {
                 // APISIX knows no upstreams: to it an unknown one is one that cannot be reached.
-                Fault::Unreachable | Fault::Closed | Fault::UnknownUpstream => Failure::Unreachable,
+                Fault::Unreachable | Fault::UnknownUpstream => Failure::Unreachable,
+                Fault::Closed => Failure::Closed,
                 Fault::Silent => Failure::DeadlinePassed,
                 Fault::BrokenOff => Failure::BrokenOff,
             },

@@ -44,7 +44,7 @@ fn replies() {
     assert_eq!(
         metrics(&host),
         [
-            "openwhisk_call_duration_milliseconds;action=guest/shop/hello Histogram [0, 0, 0, 0, 1000]",
+            "openwhisk_call_duration_milliseconds;action=guest/shop/hello Histogram [0, 0, 0, 0, 1100]",
             "openwhisk_calls_in_flight;action=guest/shop/hello Gauge [0]",
             "openwhisk_errors_total;action=guest/shop/hello;kind=connect Counter [1]",
             "openwhisk_errors_total;action=guest/shop/hello;kind=invalid_result Counter [1]",

@@ -15,6 +15,7 @@ after(() => server?.stop());
 
 const hello = "function main(params) { console.log('hello'); return { greeting: `hello ${params.name}` }; }";
 const gone = { statusCode: 404, message: /The requested resource does not exist\./ };
+const noPackage = (name) => ({ statusCode: 404, message: new RegExp(`The requested resource 'guest/${name}' does not exist\\.`) });
 
 /** Every test has an action of its own, under the name of the test. */
 const withAction = (name, action, more, check) =>
@@ -77,7 +78,7 @@ describe("actions", () => {
     await assert.rejects(ow.actions.delete("missing"), gone);
     await assert.rejects(ow.actions.invoke("missing"), gone);
     await assert.rejects(ow.activations.get("0".repeat(32)), gone);
-    await assert.rejects(ow.packages.get("missing"), gone);
+    await assert.rejects(ow.packages.get("missing"), noPackage("missing"));
   });
 
   test("a wrong key", async () => {
@@ -155,7 +156,7 @@ describe("packages", () => {
     });
     await ow.actions.delete(`/guest/${name}/hello`);
     await ow.packages.delete(name);
-    await assert.rejects(ow.packages.get(name), gone);
+    await assert.rejects(ow.packages.get(name), noPackage(name));
   });
 
   test("binding", async () => {
@@ -204,6 +205,36 @@ describe("sequences", () => {
       message: /Sequence component does not exist\./,
     });
     for (const name of ["stopped", "twice", "stop", "increment"]) await ow.actions.delete(name);
+  });
+});
+
+describe("triggers and rules", () => {
+  test("create, fire, disable, enable, delete", async () => {
+    await ow.actions.create({ name: "fired", action: "function main({ __ow_headers, ...own }) { return own; }" });
+    await ow.triggers.create({ name: "trigger", trigger: { parameters: [{ key: "bound", value: 1 }] } });
+    const rule = await ow.rules.create({ name: "rule", trigger: "trigger", action: "fired" });
+    assert.deepEqual([rule.status, rule.trigger, rule.action], ["active", { name: "trigger", path: "guest" }, { name: "fired", path: "guest" }]);
+    assert.equal((await ow.triggers.get("trigger")).rules["guest/rule"].status, "active");
+
+    const { activationId } = await ow.triggers.invoke({ name: "trigger", params: { sent: 2 } });
+    const record = await stored(() => ow.activations.get(activationId));
+    const [outcome] = record.logs.map((line) => JSON.parse(line));
+    assert.deepEqual([outcome.success, outcome.rule, outcome.action], [true, "guest/rule", "guest/fired"]);
+    const fired = await stored(() => ow.activations.get(outcome.activationId));
+    assert.deepEqual(fired.response.result, { bound: 1, sent: 2 });
+
+    await ow.rules.disable({ name: "rule" });
+    assert.equal((await ow.rules.get("rule")).status, "inactive");
+    await ow.rules.enable({ name: "rule" });
+    assert.equal((await ow.rules.get("rule")).status, "active");
+    assert.deepEqual((await ow.rules.list()).map(({ name }) => name), ["rule"]);
+    assert.deepEqual((await ow.triggers.list()).map(({ name }) => name), ["trigger"]);
+
+    await ow.rules.delete("rule");
+    await ow.triggers.delete("trigger");
+    await ow.actions.delete("fired");
+    await assert.rejects(ow.triggers.get("trigger"), gone);
+    await assert.rejects(ow.rules.get("rule"), gone);
   });
 });
 

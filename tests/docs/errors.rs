@@ -45,6 +45,9 @@ fn errors() -> Vec<Error> {
         Error::Grpc,
         Error::TooManyCalls { most: 1 },
         Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
+        Error::NestedTooDeeply { limit: 1 },
+        Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
+        Error::ActionFailureHidden { activation_id: None, body: String::new() },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -72,8 +75,11 @@ fn errors() -> Vec<Error> {
         Error::Grpc => 22,
         Error::TooManyCalls { .. } => 23,
         Error::AnswerTooLarge { .. } => 24,
+        Error::NestedTooDeeply { .. } => 25,
+        Error::ConnectionBroke { .. } => 26,
+        Error::ActionFailureHidden { .. } => 27,
     });
-    assert!(kinds.eq(0..25), "an error is missing");
+    assert!(kinds.eq(0..28), "an error is missing");
     errors
 }
 

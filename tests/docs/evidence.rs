@@ -219,3 +219,12 @@ fn the_tables_of_hostile_input_are_those_of_the_report() {
         assert!(page().sentences().contains(&expected), "{expected}");
     }
 }
+
+#[test]
+fn each_difference_from_a_web_action_is_a_golden_case() {
+    let rows = Page::read("docs/functions.md").table("what");
+    assert!(rows.len() > 10, "{} differences", rows.len());
+    for row in rows {
+        assert!(root().join("tests/golden").join(&row[3]).join("case.yaml").exists(), "{}: {}", row[0], row[3]);
+    }
+}

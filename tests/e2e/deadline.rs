@@ -19,17 +19,20 @@ const SLACK: Duration = Duration::from_millis(100);
 pub fn add(plan: &mut Plan) {
     let attributes = || json!({ "timeout": 1000 });
     plan.test_site("deadline::a_silent_upstream_is_given_up", attributes(), script::silent(), |_, port, _| {
-        let reply = given_up(timed(port), 1000, 1000);
+        let reply = given_up(timed(port), 1000, 1100);
         assert_eq!(id(&reply), None);
     });
     plan.test_action("deadline::an_action_that_never_ends_is_given_up", attributes(), ENDLESS, |_, port| {
-        // Envoy's deadline and the 202 of OpenWhisk come at the same time: the id is known or not.
-        id(&given_up(timed(port), 1000, 1000));
+        // OpenWhisk tells it a little after its wait, which a busy machine may draw out beyond the deadline.
+        let start = Instant::now();
+        while id(&given_up(timed(port), 1000, 1000)).is_none() {
+            assert!(start.elapsed() < PATIENCE, "the id is never told");
+        }
     });
     // The filter tells it from an answer that broke off by its own clock, and that of a busy Envoy is behind.
     let stalls = script::stalls_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec());
     plan.test_site("deadline::an_answer_that_stops_in_its_body_is_given_up", attributes(), stalls, |_, port, _| {
-        given_up(eventually(port, 504, 1000), 1000, 1000);
+        given_up(eventually(port, 504, 1100), 1000, 1100);
     });
 
     let accept = || json!({ "timeout": 500, "on_timeout": "accept" });

@@ -66,6 +66,8 @@ enum Body {
     /// Likewise, or that of an answer that broke off: behind the headers of an answer the filter tells one from the
     /// other by its own clock, and that of a busy Envoy is behind.
     LateBehindHead,
+    /// The gateway's error with this sentence, or the one that `OpenWhisk` cannot be reached.
+    ErrorOrUnreachable(&'static str),
 }
 
 impl Gets {
@@ -140,13 +142,16 @@ fn check(reply: &Reply, mut gets: Gets, request_id: &str, took: Duration) {
     if matches!(gets.body, Body::LateBehindHead) && reply.status == table::BROKEN_OFF.status {
         gets = table::BROKEN_OFF;
     }
+    if matches!(gets.body, Body::ErrorOrUnreachable(_)) && reply.status == table::UNREACHABLE.status {
+        gets = table::UNREACHABLE;
+    }
     let body = String::from_utf8_lossy(&reply.body);
     let ids = if gets.id { vec![ID.as_bytes()] } else { Vec::new() };
     let got = (reply.status, header(reply, "x-openwhisk-activation-id"), header(reply, "content-type"));
     assert_eq!(got, (gets.status, ids, vec![&b"application/json"[..]]), "{body:.200}");
     let sentence = match gets.body {
         Body::Exactly(expected) => return assert_eq!(body, expected),
-        Body::Error(sentence) => sentence.to_owned(),
+        Body::Error(sentence) | Body::ErrorOrUnreachable(sentence) => sentence.to_owned(),
         Body::Status(status) => format!("the answer with status {status} is not one of openwhisk's API"),
         Body::Late | Body::LateBehindHead => format!("the action did not answer within {TIMEOUT} ms"),
     };

@@ -80,6 +80,7 @@ fn is_echo(got: &Got) -> bool {
 
 fn is_unreachable(got: &Got) -> bool {
     *got == Got::Error(503, "openwhisk cannot be reached".to_owned())
+        || *got == Got::Error(502, "the connection to openwhisk broke, the action may have run".to_owned())
 }
 
 fn is_broken_off(got: &Got) -> bool {

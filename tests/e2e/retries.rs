@@ -104,8 +104,8 @@ fn calls_that_were_seen(plan: &mut Plan) {
     let text_type = [("content-type", "text/plain")];
     let overloaded = b"{\"code\":\"1\",\"error\":\"overloaded\"}";
     let cases = [
-        ("reset", script::resets(), 503),
-        ("closed", breaks_off_after(Vec::new()), 503),
+        ("reset", script::resets(), 502),
+        ("closed", breaks_off_after(Vec::new()), 502),
         ("closed_in_the_answer", breaks_off_after(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()), 502),
         ("answered_with_500", sends(answer(500, &json_type, overloaded)), 500),
         ("answered_with_503", sends(answer(503, &json_type, overloaded)), 503),
@@ -129,7 +129,7 @@ fn calls_that_were_seen(plan: &mut Plan) {
 
 /// In HTTP/2 an upstream can say that it has not looked at a call.
 fn refused_streams(plan: &mut Plan) {
-    for (reason, status, made) in [(Reason::REFUSED_STREAM, 200, 2), (Reason::INTERNAL_ERROR, 503, 1)] {
+    for (reason, status, made) in [(Reason::REFUSED_STREAM, 200, 2), (Reason::INTERNAL_ERROR, 502, 1)] {
         let name = format!("retries::over_http2_a_call_is_made_once_more_if_it_was_refused::{reason:?}");
         let resets: script::Script = Arc::new(move |_, connection| connection.part(Part::Reset(reason)));
         let behind = Behind::Script(script::once(resets, script::result(READY)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use h2::Reason;
 use http::{HeaderMap, Response};
 
-use super::table::{BROKEN_OFF, LATE, LATE_BEHIND_HEAD, READY, UNREACHABLE, not_openwhisk};
+use super::table::{BROKE, BROKEN_OFF, ENDED_AT_ONCE, LATE, LATE_BEHIND_HEAD, READY, UNREACHABLE, not_openwhisk};
 use super::{Does, FIT, RESULT, Row, ok};
 use testbed::http2::Part;
 use testbed::script::{breaks_off_after, drips, sends, silent, stalls_after};
@@ -24,13 +24,13 @@ fn connections() -> Vec<Row> {
     };
     vec![
         ("refused", Does::Refuse, UNREACHABLE),
-        ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), UNREACHABLE),
-        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), UNREACHABLE),
+        ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), ENDED_AT_ONCE),
+        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), ENDED_AT_ONCE),
         ("an_answer_in_http_1", Does::Greet(Arc::new(speaks_http1)), BROKEN_OFF),
-        ("closed_after_the_call", does(|| vec![Part::Drop]), UNREACHABLE),
+        ("closed_after_the_call", does(|| vec![Part::Drop]), BROKE),
         ("closed_after_the_headers", does(|| vec![head(), Part::Drop]), BROKEN_OFF),
         ("closed_in_the_body", does(|| vec![head(), some(), Part::Drop]), BROKEN_OFF),
-        ("an_end_that_is_told_after_the_call", does(|| vec![Part::GoAway(Reason::INTERNAL_ERROR)]), UNREACHABLE),
+        ("an_end_that_is_told_after_the_call", does(|| vec![Part::GoAway(Reason::INTERNAL_ERROR)]), BROKE),
         ("an_end_that_is_told_in_the_body", does(|| vec![head(), some(), Part::GoAway(Reason::NO_ERROR)]), BROKEN_OFF),
         ("no_more_streams_but_this_one", does(|| vec![Part::Retire, head(), all(), Part::End]), READY),
     ]
@@ -40,10 +40,10 @@ fn resets() -> Vec<Row> {
     let reset = |reason| does(move || vec![Part::Reset(reason)]);
     vec![
         ("reset_as_refused", reset(Reason::REFUSED_STREAM), UNREACHABLE),
-        ("reset_as_an_error", reset(Reason::INTERNAL_ERROR), UNREACHABLE),
-        ("reset_as_cancelled", reset(Reason::CANCEL), UNREACHABLE),
-        ("reset_as_too_much", reset(Reason::ENHANCE_YOUR_CALM), UNREACHABLE),
-        ("reset_as_a_matter_for_http_1", reset(Reason::HTTP_1_1_REQUIRED), UNREACHABLE),
+        ("reset_as_an_error", reset(Reason::INTERNAL_ERROR), BROKE),
+        ("reset_as_cancelled", reset(Reason::CANCEL), BROKE),
+        ("reset_as_too_much", reset(Reason::ENHANCE_YOUR_CALM), BROKE),
+        ("reset_as_a_matter_for_http_1", reset(Reason::HTTP_1_1_REQUIRED), BROKE),
         ("reset_after_the_headers", does(|| vec![head(), Part::Reset(Reason::CANCEL)]), BROKEN_OFF),
         ("reset_in_the_body", does(|| vec![head(), some(), Part::Reset(Reason::NO_ERROR)]), BROKEN_OFF),
         ("the_script_breaks_off_in_the_body", Does::Answer(breaks_off_after(ok(FIT, "{\"rea"))), BROKEN_OFF),

@@ -8,6 +8,10 @@ use testbed::script::{self, Greeting, breaks_off_after, drips, floods, sends, st
 use testbed::upstream::Connection;
 
 pub const READY: Gets = Gets { status: 200, body: Body::Exactly(RESULT), id: true };
+const BROKE_SENTENCE: &str = "the connection to openwhisk broke, the action may have run";
+pub const BROKE: Gets = Gets { status: 502, body: Body::Error(BROKE_SENTENCE), id: false };
+/// Whether Envoy has begun to send the call when the connection ends, is chance.
+pub const ENDED_AT_ONCE: Gets = Gets { body: Body::ErrorOrUnreachable(BROKE_SENTENCE), ..BROKE };
 pub const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
 pub const BROKEN_OFF: Gets = Gets { status: 502, body: Body::Error("the answer of openwhisk broke off"), id: false };
 pub const LATE: Gets = Gets { status: 504, body: Body::Late, id: false };
@@ -50,14 +54,14 @@ fn connections() -> Vec<Row> {
     });
     vec![
         ("refused", Does::Refuse, UNREACHABLE),
-        ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), UNREACHABLE),
-        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), UNREACHABLE),
+        ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), ENDED_AT_ONCE),
+        ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), ENDED_AT_ONCE),
         ("silent_from_the_start", Does::Greet(Arc::new(Connection::wait_for_close)), LATE),
         ("a_greeting_of_another_protocol", Does::Greet(banner), BROKEN_OFF),
         ("an_answer_before_the_body_is_read", Does::Greet(hasty), READY),
         ("an_answer_and_the_end_before_the_body_is_read", Does::Greet(hasty_end), READY),
-        ("closed_after_the_call", closes(""), UNREACHABLE),
-        ("reset_after_the_call", Does::Answer(script::resets()), UNREACHABLE),
+        ("closed_after_the_call", closes(""), BROKE),
+        ("reset_after_the_call", Does::Answer(script::resets()), BROKE),
         ("silent_after_the_call", stalls(""), LATE),
         ("closed_in_the_status_line", closes("HTTP/1.1 2"), BROKEN_OFF),
         ("a_byte_a_second_in_the_status_line", drop_by_drop("HTTP/1.1 200 "), LATE),
@@ -175,7 +179,7 @@ fn interims() -> Vec<Row> {
         ("103_for_ever", for_ever("", hints), LATE),
         ("199", then("HTTP/1.1 199 Odd\r\n\r\n"), READY),
         ("100_and_silent", stalls("HTTP/1.1 100 Continue\r\n\r\n"), LATE),
-        ("103_and_closed", closes(hints), UNREACHABLE),
+        ("103_and_closed", closes(hints), BROKE),
         ("103_and_closed_in_the_status_line", closes(format!("{hints}HTTP/1.1 2")), BROKEN_OFF),
         // For Envoy this is the answer, and the connection goes on.
         ("101", sent(&switch), not_openwhisk("101")),

@@ -38,8 +38,10 @@ impl Answer {
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No connection came about, or it broke before the headers of an answer.
+    /// No connection came about.
     Unreachable,
+    /// The connection broke before the headers of an answer.
+    Closed,
     /// The deadline passed before the headers of an answer. The clock is advanced to it.
     DeadlinePassed,
     /// The connection broke, or the answer grew too large, behind the headers of an answer.
@@ -94,6 +96,10 @@ impl End {
             (Personality::Envoy, Failure::Unreachable) => Self::local(
                 "503",
                 "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+            ),
+            (Personality::Envoy, Failure::Closed) => Self::local(
+                "503",
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
             ),
             (Personality::Envoy, Failure::DeadlinePassed) => Self::local("504", "upstream request timeout"),
             (Personality::Apisix, _) | (_, Failure::BrokenOff | Failure::DeadlinePassedInBody) => Self::default(),

@@ -40,12 +40,12 @@ impl ActivationId {
     pub fn parse(text: &str) -> Result<Self, ApiError> {
         let length = text.chars().count();
         if length != ID_LENGTH {
-            return Err(ApiError::BadRequest(format!("Activation id length is {length} but must be {ID_LENGTH}.")));
+            return Err(ApiError::MalformedId(format!("Activation id length is {length} but must be {ID_LENGTH}.")));
         }
         if text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ApiError::BadRequest(String::from("The activation id is not valid.")))
+            Err(ApiError::MalformedId(String::from("The activation id is not valid.")))
         }
     }
 
@@ -73,13 +73,15 @@ pub struct Activation {
     /// The sequence it was part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<ActivationId>,
-    /// In milliseconds.
-    pub duration: u64,
-    /// In milliseconds since 1970.
-    pub end: u64,
-    /// Lines, or the ids of a sequence's components.
+    /// In milliseconds; triggers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// In milliseconds since 1970; triggers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// Lines, the ids of a sequence's components, or what became of a trigger's rules.
     pub logs: Vec<String>,
-    /// The action, without its package.
+    /// The action without its package, or the trigger.
     pub name: Name,
     /// Of who invoked it.
     pub namespace: Name,
@@ -102,8 +104,10 @@ struct Summary<'a> {
     annotations: &'a KeyValues,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a ActivationId>,
-    duration: u64,
-    end: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<u64>,
     name: &'a Name,
     namespace: &'a Name,
     publish: bool,
@@ -118,8 +122,11 @@ impl Activation {
         to_raw_value(self).unwrap_or_default()
     }
 
-    /// The record as a blocking invocation gets it: logs are still being collected then.
-    pub fn record_without_logs(&self) -> Box<RawValue> {
+    /// The record as a blocking invocation gets it: logs are still being collected then, except for a sequence's ids.
+    pub fn record_at_once(&self) -> Box<RawValue> {
+        if self.annotations.get("kind").and_then(serde_json::Value::as_str) == Some("sequence") {
+            return self.record();
+        }
         to_raw_value(&Self { logs: Vec::new(), ..self.clone() }).unwrap_or_default()
     }
 
@@ -146,9 +153,9 @@ impl Activation {
         self.logs.iter().map(String::len).fold(self.response.result.get().len(), usize::saturating_add)
     }
 
-    /// The action's path without its namespace.
+    /// The action's path without its namespace, or the trigger's name.
     fn place(&self) -> &str {
-        let path = self.annotations.get("path").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let path = self.annotations.get("path").and_then(serde_json::Value::as_str).unwrap_or(self.name.as_str());
         path.split_once('/').map_or(path, |(_, place)| place)
     }
 }
@@ -159,16 +166,17 @@ pub struct ActivationFilter {
     /// `action` or `package/action`.
     pub name: Option<String>,
     /// Start, inclusive.
-    pub since: Option<u64>,
+    pub since: Option<i64>,
     /// Start, inclusive.
-    pub upto: Option<u64>,
+    pub upto: Option<i64>,
 }
 
 impl ActivationFilter {
     fn takes(&self, activation: &Activation) -> bool {
+        let start = i64::try_from(activation.start).unwrap_or(i64::MAX);
         self.name.as_ref().is_none_or(|name| activation.place() == name)
-            && self.since.is_none_or(|since| activation.start >= since)
-            && self.upto.is_none_or(|upto| activation.start <= upto)
+            && self.since.is_none_or(|since| start >= since)
+            && self.upto.is_none_or(|upto| start <= upto)
     }
 }
 

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::error::ApiError;
 
@@ -18,6 +19,12 @@ pub const GUEST: &str =
 ///
 /// Source: openwhisk common/scala core/entity/Secret.scala
 const KEY_LENGTH: usize = 64;
+
+/// Credentials may come without their padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A pair of user and key, written `uuid:key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +52,18 @@ impl ApiKey {
     /// Whether the request carries this key.
     ///
     /// # Errors
-    /// No Basic credentials, or others.
+    /// No Basic credentials that decode, or those of nobody.
     /// Source: openwhisk core/controller BasicAuthenticationDirective.scala
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let value = headers.get(header::AUTHORIZATION).ok_or(ApiError::MissingCredentials)?;
-        let text = value.to_str().map_err(|_| ApiError::MissingCredentials)?;
-        let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return Err(ApiError::MissingCredentials);
-        }
-        let decoded = STANDARD.decode(credentials.trim()).map_err(|_| ApiError::InvalidCredentials)?;
+        let supplied = || {
+            let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+            let (scheme, credentials) = text.split_once(' ')?;
+            if !scheme.eq_ignore_ascii_case("basic") || credentials.trim().is_empty() {
+                return None;
+            }
+            LENIENT.decode(credentials.trim()).ok()
+        };
+        let decoded = supplied().ok_or(ApiError::MissingCredentials)?;
         if decoded == self.0.as_bytes() { Ok(()) } else { Err(ApiError::InvalidCredentials) }
     }
 }
@@ -63,6 +72,7 @@ impl ApiKey {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use base64::engine::general_purpose::STANDARD;
 
     #[test]
     fn only_the_right_basic_credentials_pass() {
@@ -73,8 +83,12 @@ mod tests {
             (format!("Basic {right}"), Ok(())),
             (format!("basic {right}"), Ok(())),
             (format!("Basic {wrong}"), Err(ApiError::InvalidCredentials)),
-            (String::from("Basic"), Err(ApiError::InvalidCredentials)),
-            (String::from("Basic ???"), Err(ApiError::InvalidCredentials)),
+            (format!("Basic {}", right.trim_end_matches('=')), Ok(())),
+            (format!("Basic  {right} "), Ok(())),
+            (String::from("Basic eDp5"), Err(ApiError::InvalidCredentials)),
+            (String::from("Basic"), Err(ApiError::MissingCredentials)),
+            (String::from("Basic "), Err(ApiError::MissingCredentials)),
+            (String::from("Basic %%%"), Err(ApiError::MissingCredentials)),
             (format!("Bearer {right}"), Err(ApiError::MissingCredentials)),
             (String::new(), Err(ApiError::MissingCredentials)),
         ];

@@ -1,4 +1,6 @@
-//! All packages and actions of the namespace.
+//! All entities of the namespace.
+
+mod rules;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,6 +11,8 @@ use crate::error::{ApiError, NO_COMPONENT, NOT_ON_BINDING, TOO_MANY_COMPONENTS};
 use crate::name::{ActionName, ActionPath, Name};
 use crate::package::{Package, PackageChange};
 use crate::parameter::KeyValues;
+use crate::rule::Rule;
+use crate::trigger::Trigger;
 
 /// Most actions a sequence may unfold to.
 ///
@@ -32,23 +36,45 @@ pub struct Catalog {
     namespace: Name,
     packages: BTreeMap<Name, Package>,
     actions: BTreeMap<ActionName, Arc<Action>>,
+    triggers: BTreeMap<Name, Trigger>,
+    rules: BTreeMap<Name, Rule>,
 }
 
 impl Catalog {
     /// An empty one.
     pub fn new(namespace: Name) -> Self {
-        Self { namespace, packages: BTreeMap::new(), actions: BTreeMap::new() }
+        Self {
+            namespace,
+            packages: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            rules: BTreeMap::new(),
+        }
     }
 
     /// A package of this name.
     ///
     /// # Errors
-    /// There is none, or it is an action.
+    /// There is none, or it is something else.
     pub fn package(&self, name: &Name) -> Result<&Package, ApiError> {
-        match self.packages.get(name) {
-            Some(package) => Ok(package),
-            None if self.actions.contains_key(&plain(name)) => Err(ApiError::WrongCollection),
-            None => Err(ApiError::NotFound),
+        self.packages.get(name).ok_or_else(|| self.missing(name))
+    }
+
+    /// What a lookup of this name in the wrong collection comes to. All of them share their names.
+    fn missing(&self, name: &Name) -> ApiError {
+        let elsewhere = self.packages.contains_key(name)
+            || self.actions.contains_key(&plain(name))
+            || self.triggers.contains_key(name)
+            || self.rules.contains_key(name);
+        if elsewhere { ApiError::WrongCollection } else { ApiError::NotFound }
+    }
+
+    /// Refuses to create what there is already, in this or in another collection.
+    fn check_free(&self, name: &Name, exists: bool, overwrite: bool) -> Result<(), ApiError> {
+        match self.missing(name) {
+            ApiError::WrongCollection if !overwrite => Err(ApiError::AlreadyExists),
+            ApiError::WrongCollection if !exists => Err(ApiError::WrongCollection),
+            _ => Ok(()),
         }
     }
 
@@ -66,15 +92,14 @@ impl Catalog {
     /// An action of this name.
     ///
     /// # Errors
-    /// There is none, or it is a package.
+    /// There is none, or it is something else.
     pub fn action(&self, name: &ActionName) -> Result<Found, ApiError> {
         let Some(package_name) = &name.package else {
             return match self.actions.get(name) {
                 Some(action) => {
                     Ok(Found { action: Arc::clone(action), parameters: action.parameters.clone(), binding: None })
                 }
-                None if self.packages.contains_key(&name.name) => Err(ApiError::WrongCollection),
-                None => Err(ApiError::NotFound),
+                None => Err(self.missing(&name.name)),
             };
         };
         let package = self.package(package_name)?;
@@ -100,11 +125,10 @@ impl Catalog {
         now: u64,
     ) -> Result<Arc<Action>, ApiError> {
         self.check_writable(&name)?;
-        if name.package.is_none() && self.packages.contains_key(&name.name) {
-            return Err(if overwrite { ApiError::WrongCollection } else { ApiError::AlreadyExists });
-        }
         let old = self.actions.get(&name);
-        if old.is_some() && !overwrite {
+        if name.package.is_none() {
+            self.check_free(&name.name, old.is_some(), overwrite)?;
+        } else if old.is_some() && !overwrite {
             return Err(ApiError::AlreadyExists);
         }
         let action = change.apply(name.clone(), old.map(Arc::as_ref), &self.namespace, now)?;
@@ -137,13 +161,8 @@ impl Catalog {
         overwrite: bool,
         now: u64,
     ) -> Result<Package, ApiError> {
-        if self.actions.contains_key(&plain(&name)) {
-            return Err(if overwrite { ApiError::WrongCollection } else { ApiError::AlreadyExists });
-        }
         let old = self.packages.get(&name);
-        if old.is_some() && !overwrite {
-            return Err(ApiError::AlreadyExists);
-        }
+        self.check_free(&name, old.is_some(), overwrite)?;
         let package = change.apply(name.clone(), old, &self.namespace, now)?;
         if let Some(binding) = &package.binding {
             let refuse = |text: &str| Err(ApiError::BadRequest(text.to_owned()));

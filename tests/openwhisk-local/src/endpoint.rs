@@ -5,6 +5,8 @@ mod activation;
 mod information;
 mod invoke;
 mod package;
+mod rule;
+mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub enum Reply {
     },
     /// Plain text, status 200.
     Text(&'static str),
+    /// Status 204.
+    Nothing,
 }
 
 impl Reply {
@@ -103,24 +107,28 @@ impl Place {
 /// # Errors
 /// What is refused, see `ApiError`.
 pub async fn answer(platform: &Arc<Platform>, request: &Request) -> Result<Reply, ApiError> {
-    if request.method == Method::OPTIONS && request.route.in_api() {
-        return Ok(Reply::Text("OK"));
+    match request.method {
+        Method::OPTIONS => return Ok(Reply::Text("OK")),
+        Method::TRACE => return Err(ApiError::MethodNotAllowed("GET, DELETE, POST, PUT, HEAD, OPTIONS, PATCH")),
+        _ => {}
     }
     let get = request.method == Method::GET;
     match &request.route {
         Route::Root if get => information::root(platform),
         Route::Ping if get => Ok(Reply::Text("pong")),
         Route::Version if get => information::version(),
-        Route::Namespaces => {
+        Route::Root | Route::Ping => Err(ApiError::MethodNotAllowed("GET, OPTIONS")),
+        Route::Unknown => Err(ApiError::MethodNotAllowed("OPTIONS")),
+        Route::Version | Route::UnknownInApi | Route::Namespaces => {
             platform.key.check(&request.headers)?;
-            if get { Reply::ok(&[&platform.namespace]) } else { Err(ApiError::NoRoute) }
+            let namespaces = get && request.route == Route::Namespaces;
+            if namespaces { Reply::ok(&[&platform.namespace]) } else { Err(ApiError::NoRoute) }
         }
         Route::Namespace { namespace, resource } => {
             platform.key.check(&request.headers)?;
             let place = Place::parse(namespace, &platform.namespace)?;
             resource_answer(platform, request, &place, resource).await
         }
-        _ => Err(ApiError::NoRoute),
     }
 }
 
@@ -158,12 +166,28 @@ async fn resource_answer(
             }
         }
         ("GET", Resource::Activations) => activation::list(platform, request, place),
-        ("GET", Resource::Activation(id)) => activation::get(platform, place, id),
-        ("GET", Resource::ActivationResult(id)) => activation::result(platform, place, id),
-        ("GET", Resource::ActivationLogs(id)) => activation::logs(platform, place, id),
-        ("GET", Resource::Empty(collection)) => {
-            place.check_own("")?;
-            listed(collection, request.query.page(collection)?, &[(); 0], |()| ())
+        ("GET", Resource::Activation { id, part }) => activation::get(platform, place, id, part.as_deref()),
+        ("GET", Resource::Triggers) => trigger::list(platform, request, place),
+        (method, Resource::Trigger(name)) => {
+            let name = Name::entity(name)?;
+            match method {
+                "GET" => trigger::get(platform, place, &name),
+                "PUT" => trigger::put(platform, request, place, name),
+                "DELETE" => trigger::delete(platform, place, &name),
+                "POST" => trigger::fire(platform, request, place, &name),
+                _ => Err(ApiError::NoRoute),
+            }
+        }
+        ("GET", Resource::Rules) => rule::list(platform, request, place),
+        (method, Resource::Rule(name)) => {
+            let name = Name::entity(name)?;
+            match method {
+                "GET" => rule::get(platform, place, &name),
+                "PUT" => rule::put(platform, request, place, name),
+                "DELETE" => rule::delete(platform, place, &name),
+                "POST" => rule::switch(platform, request, place, &name),
+                _ => Err(ApiError::NoRoute),
+            }
         }
         _ => Err(ApiError::NoRoute),
     }

@@ -35,17 +35,23 @@ pub enum ApiError {
     MalformedQuery { name: &'static str, reason: String },
     /// A body that does not parse.
     MalformedBody(String),
-    /// A body where there must be one.
-    MissingBody,
     /// A body of this type.
     UnsupportedMediaType(String),
     /// The client does not accept JSON.
     NotAcceptable,
     /// An entity that does not exist.
     NotFound,
+    /// A package that does not exist, named in the text.
+    NoPackage(String),
+    /// A rule without its trigger, which is to be active.
+    NoTrigger,
     /// No such route.
     NoRoute,
-    /// A package where an action is meant, or the reverse.
+    /// A route with other methods, these.
+    MethodNotAllowed(&'static str),
+    /// An activation's id with this fault.
+    MalformedId(String),
+    /// A package where an action is meant, or the like.
     WrongCollection,
     /// Creation of what exists.
     AlreadyExists,
@@ -78,13 +84,14 @@ impl ApiError {
             | Self::NamespaceTooLong(_)
             | Self::MalformedQuery { .. }
             | Self::MalformedBody(_)
-            | Self::MissingBody
+            | Self::MalformedId(_)
             | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::TooManyPerMinute { .. } | Self::TooManyAtOnce { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPackage(_) | Self::NoTrigger | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongCollection | Self::AlreadyExists | Self::PackageNotEmpty(_) => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -96,12 +103,17 @@ impl ApiError {
             self,
             Self::MissingCredentials
                 | Self::InvalidCredentials
+                | Self::IllegalName
+                | Self::IllegalNamespace
+                | Self::NameTooLong(_)
+                | Self::NamespaceTooLong(_)
+                | Self::MalformedId(_)
                 | Self::MalformedQuery { .. }
                 | Self::MalformedBody(_)
-                | Self::MissingBody
                 | Self::UnsupportedMediaType(_)
                 | Self::NotAcceptable
                 | Self::NoRoute
+                | Self::MethodNotAllowed(_)
         )
     }
 }
@@ -136,7 +148,6 @@ impl fmt::Display for ApiError {
                 write!(f, "The query parameter '{name}' was malformed:\n{reason}")
             }
             Self::MalformedBody(reason) => write!(f, "The request content was malformed:\n{reason}"),
-            Self::MissingBody => f.write_str("Request entity expected but not supplied"),
             Self::UnsupportedMediaType(media) => {
                 write!(f, "The request's Content-Type [{media}] is not supported. Expected:\napplication/json")
             }
@@ -144,6 +155,8 @@ impl fmt::Display for ApiError {
                 f.write_str("Resource representation is only available with these types:\napplication/json")
             }
             Self::NotFound => f.write_str("The requested resource does not exist."),
+            Self::NoPackage(what) => write!(f, "The requested resource '{what}' does not exist."),
+            Self::NoTrigger => f.write_str("Only rules with existing triggers can be activated"),
             Self::NoRoute => f.write_str("The requested resource could not be found."),
             Self::WrongCollection => f.write_str("Resource by this name exists but is not in this collection."),
             Self::AlreadyExists => f.write_str("resource already exists"),
@@ -154,7 +167,10 @@ impl fmt::Display for ApiError {
                     "Package not empty (contains {count} {entities}). Set force param or delete package contents."
                 )
             }
-            Self::BadRequest(text) => f.write_str(text),
+            Self::MethodNotAllowed(methods) => {
+                write!(f, "HTTP method not allowed, supported methods: {methods}")
+            }
+            Self::BadRequest(text) | Self::MalformedId(text) => f.write_str(text),
             Self::Internal => f.write_str("There was an internal server error."),
         }
     }

@@ -31,12 +31,10 @@ pub enum Outcome {
     Returned(String),
     /// Any other status, with `{"error": <this text>}`.
     Failed(String),
-    /// The script ended its process.
+    /// The script ended its process, or had no memory left.
     Exited(Phase),
     /// The time limit passed.
     TimedOut(Phase),
-    /// The memory limit was hit.
-    OutOfMemory,
     /// The machine had no thread for it.
     NotProvisioned,
 }

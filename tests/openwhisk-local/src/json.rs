@@ -1,7 +1,10 @@
 //! JSON as the controller reads it: the same refusals in the same words, without recursion over input.
 //!
-//! Source: spray-json 1.3.6 JsonParser.scala
+//! Source: spray-json 1.3.5 JsonParser.scala, ParserInput.scala
 
+mod print;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,12 +12,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Deeper nesting is refused.
-const DEEPEST: usize = 1000;
+pub use print::printed;
+
+/// Deeper nesting is refused. Messages wrap what they carry, so less is too deep for them.
+pub const DEEPEST: usize = 1000;
 /// Longer numbers are refused.
 const LONGEST_NUMBER: usize = 100;
 
-/// An object whose values keep the text they came in.
+/// An object whose values keep the text they are printed in.
 pub type Object = BTreeMap<String, Box<RawValue>>;
 
 /// What is wrong with a text, in the words of the controller.
@@ -32,36 +37,62 @@ impl fmt::Display for JsonError {
 /// # Errors
 /// No JSON, or JSON that the controller refuses.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
-    check(text)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    // `check` has limited the depth, and the server's threads have the stack for it.
+    depth(text)?;
+    let text = printed(text);
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    // The depth is limited by now, and the server's threads have the stack for it.
     deserializer.disable_recursion_limit();
     Value::deserialize(&mut deserializer).map_err(|error| JsonError(error.to_string()))
 }
 
-/// Reads an object, and leaves its values as they are.
+/// Reads an object, and leaves its values in text.
 ///
 /// # Errors
 /// As `parse`; also if it is not an object.
 pub fn parse_object(text: &str) -> Result<Object, JsonError> {
-    check(text)?;
+    depth(text)?;
     if !text.trim_start().starts_with('{') {
         return Err(JsonError(String::from("JSON object expected")));
     }
-    serde_json::from_str(text).map_err(|error| JsonError(error.to_string()))
+    serde_json::from_str(&printed(text)).map_err(|error| JsonError(error.to_string()))
 }
 
-/// Whether the controller takes this text for JSON.
-fn check(text: &str) -> Result<(), JsonError> {
-    let mut reader = Reader { text, at: 0 };
+/// How many levels there are, a value in the innermost brackets being one more.
+///
+/// # Errors
+/// The controller does not take this text for JSON.
+pub fn depth(text: &str) -> Result<usize, JsonError> {
+    let mut reader = Reader { text, at: 0, depth: 0 };
     reader.space();
     reader.value()?;
-    if reader.peek().is_some() { Err(reader.unexpected("end-of-input", reader.at)) } else { Ok(()) }
+    if reader.peek().is_some() { Err(reader.unexpected("end-of-input", reader.at)) } else { Ok(reader.depth) }
+}
+
+/// The text of a body. Bytes that are no UTF-8 become U+FFFD, as many at once as their first one announces.
+pub fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(lead) = rest.first() {
+        let announced = match lead {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            _ => 1,
+        };
+        let (character, after) = rest.split_at_checked(announced).unwrap_or((rest, &[]));
+        text.push_str(str::from_utf8(character).unwrap_or("\u{fffd}"));
+        rest = after;
+    }
+    Cow::Owned(text)
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -100,6 +131,7 @@ impl Reader<'_> {
                     "JSON input nested too deeply:JSON input was nested more deeply than the configured limit of maxNesting = {DEEPEST}"
                 )));
             }
+            self.depth = self.depth.max(open.len().saturating_add(1));
             let complete = match self.peek() {
                 Some('{') => self.opened('}', &mut open)?,
                 Some('[') => self.opened(']', &mut open)?,
@@ -315,9 +347,30 @@ mod tests {
     }
 
     #[test]
-    fn an_object_keeps_the_text_of_its_values() {
+    fn an_object_has_the_text_of_its_values() {
         let object = parse_object(" {\"b\":1e999,\"a\":1.0,\"b\":1e998} ").unwrap();
         let texts: Vec<(&str, &str)> = object.iter().map(|(key, value)| (key.as_str(), value.get())).collect();
-        assert_eq!(texts, [("a", "1.0"), ("b", "1e998")]);
+        assert_eq!(texts, [("a", "1.0"), ("b", "1E+998")]);
+    }
+
+    #[test]
+    fn depth_counts_the_innermost_value() {
+        for (text, levels) in [("1", 1), ("[]", 1), ("[1]", 2), ("{\"a\":[[]],\"b\":1}", 3), ("[[[1]],[]]", 4)] {
+            assert_eq!(depth(text), Ok(levels), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_replaced() {
+        let cases: &[(&[u8], &str)] = &[
+            ("ü😀".as_bytes(), "ü😀"),
+            (b"\"\xffa\"", "\"\u{fffd}a\""),
+            (b"\"\xe9\"}x", "\"\u{fffd}x"),
+            (b"\xed\xa0\x80a", "\u{fffd}a"),
+            (b"a\xf0", "a\u{fffd}"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(decoded(bytes), *text, "{bytes:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod authentication;
 mod body;
 mod catalog;
 mod clock;
+mod description;
 mod endpoint;
 mod error;
 mod invocation;
@@ -24,11 +25,14 @@ mod package;
 mod parameter;
 mod platform;
 mod query;
+mod refusal;
 mod response;
 mod route;
+mod rule;
 mod server;
 mod throttle;
 mod transaction;
+mod trigger;
 mod version;
 
 use std::io::{self, Write};
@@ -78,6 +82,10 @@ struct Options {
     /// Refuse more invocations at once [default: no limit]
     #[arg(long, value_name = "N")]
     concurrent_invocations: Option<u64>,
+
+    /// Refuse more fires of triggers in one minute [default: no limit]
+    #[arg(long, value_name = "N")]
+    fires_per_minute: Option<u64>,
 }
 
 fn namespace(text: &str) -> Result<Name, String> {
@@ -109,7 +117,8 @@ async fn serve(options: Options) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}")))?;
     let host = format!("http://{}", listener.local_addr()?);
     let allowance = Allowance { per_minute: options.invocations_per_minute, at_once: options.concurrent_invocations };
-    let platform = Platform::new(options.namespace, options.auth, host.clone(), allowance);
+    let fires = Allowance { per_minute: options.fires_per_minute, at_once: None };
+    let platform = Platform::new(options.namespace, options.auth, host.clone(), allowance, fires);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     println!("openwhisk-local listens on {host}");

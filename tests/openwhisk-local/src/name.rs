@@ -8,6 +8,9 @@ use crate::error::ApiError;
 
 const LONGEST: usize = 256;
 
+/// Source: openwhisk common/scala core/entity/FullyQualifiedEntityName.scala
+const NOT_FULLY_QUALIFIED: &str = "requirement failed: The fully qualified name of the entity must contain at least the namespace and the name of the entity.";
+
 /// A name that fulfils `\A([\w]|[\w][\w@ .&-]{0,254}[\w@.&-])\z`.
 ///
 /// Source: openwhisk common/scala core/entity/EntityPath.scala (`EntityName.REGEX`)
@@ -93,7 +96,7 @@ impl fmt::Display for ActionName {
     }
 }
 
-/// An action as written in a sequence: `/guest/package/action`, `/_/action`, or without the namespace.
+/// An action as written in a sequence: `/guest/package/action` or `/_/action`; the first slash may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionPath {
     /// The namespace, never `_`.
@@ -103,20 +106,16 @@ pub struct ActionPath {
 }
 
 impl ActionPath {
-    /// Reads a path; `_` or nothing stands for `own`.
+    /// Reads a path; `_` stands for `own`.
     ///
     /// # Errors
     /// A segment that is no name, or too few or too many of them.
     pub fn parse(text: &str, own: &Name) -> Result<Self, ApiError> {
         let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
-        let absolute = text.starts_with('/');
-        let (namespace, rest) = match segments.as_slice() {
-            [namespace, rest @ ..] if absolute || rest.len() == 2 => (*namespace, rest),
-            rest => ("_", rest),
-        };
-        let (package, name) = match rest {
-            [name] => (None, name),
-            [package, name] => (Some(Name::entity(package)?), name),
+        let (namespace, package, name) = match segments.as_slice() {
+            [namespace, name] => (*namespace, None, name),
+            [namespace, package, name] => (*namespace, Some(Name::entity(package)?), name),
+            [] | [_] => return Err(ApiError::MalformedBody(NOT_FULLY_QUALIFIED.to_owned())),
             _ => return Err(ApiError::IllegalName),
         };
         let namespace = if namespace == "_" { own.clone() } else { Name::namespace(namespace)? };
@@ -175,9 +174,8 @@ mod tests {
     fn paths_are_resolved_to_the_own_namespace() {
         let own = Name::namespace("guest").unwrap();
         let cases = [
-            ("a", "/guest/a"),
             ("/_/a", "/guest/a"),
-            ("p/a", "/guest/p/a"),
+            ("other/a", "/other/a"),
             ("/guest/p/a", "/guest/p/a"),
             ("_/p/a", "/guest/p/a"),
             ("/other/a", "/other/a"),
@@ -186,7 +184,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(ActionPath::parse(text, &own).unwrap().to_string(), expected, "{text:?}");
         }
-        for text in ["", "/", "/guest", "a/b/c/d", "/guest/-a"] {
+        for text in ["", "/", "a", "/guest", "a/b/c/d", "/guest/-a"] {
             assert!(ActionPath::parse(text, &own).is_err(), "{text:?}");
         }
     }

@@ -83,7 +83,10 @@ impl PackageChange {
         };
         let parameters = self.parameters.or_else(|| old.map(|old| old.parameters.clone())).unwrap_or_default();
         parameters.check_size("parameters")?;
-        let annotations = self.annotations.or_else(|| old.map(|old| old.annotations.clone())).unwrap_or_default();
+        let mut annotations = self.annotations.or_else(|| old.map(|old| old.annotations.clone())).unwrap_or_default();
+        if let Some(binding) = &binding {
+            annotations.set("binding", json!({"name": binding.name, "namespace": binding.namespace}));
+        }
         annotations.check_size("annotations")?;
         let version = old.map_or_else(Version::default, |old| old.version.next());
         Ok(Package {

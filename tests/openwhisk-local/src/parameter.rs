@@ -16,7 +16,6 @@ pub struct KeyValue {
     /// Unique in its list.
     pub key: String,
     /// Any JSON.
-    #[serde(default)]
     pub value: Value,
     /// Goes to the environment instead of the arguments.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -25,16 +24,20 @@ pub struct KeyValue {
 
 /// A list with each key once.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Vec<KeyValue>", into = "Vec<KeyValue>")]
+#[serde(try_from = "Value", into = "Vec<KeyValue>")]
 pub struct KeyValues(Vec<KeyValue>);
 
-impl From<Vec<KeyValue>> for KeyValues {
-    fn from(items: Vec<KeyValue>) -> Self {
+/// Source: openwhisk common/scala core/entity/Parameter.scala (`Parameters.serdes`)
+impl TryFrom<Value> for KeyValues {
+    type Error = &'static str;
+
+    fn try_from(items: Value) -> Result<Self, Self::Error> {
+        let items: Vec<KeyValue> = serde_json::from_value(items).map_err(|_| "parameters malformed!")?;
         let mut list = Self::default();
         for item in items {
             list.put(item);
         }
-        list
+        Ok(list)
     }
 }
 
@@ -114,12 +117,22 @@ mod tests {
 
     #[test]
     fn the_last_of_a_key_wins() {
-        let list: KeyValues =
-            serde_json::from_value(json!([{"key": "a", "value": 1}, {"key": "b"}, {"key": "a", "value": 2}])).unwrap();
+        let list: KeyValues = serde_json::from_value(
+            json!([{"key": "a", "value": 1}, {"key": "b", "value": null}, {"key": "a", "value": 2}]),
+        )
+        .unwrap();
         assert_eq!(
             serde_json::to_value(&list).unwrap(),
             json!([{"key": "a", "value": 2}, {"key": "b", "value": null}])
         );
         assert_eq!(list.overlaid(&KeyValues::default()), list);
+    }
+
+    #[test]
+    fn anything_but_a_list_of_keys_and_values_is_malformed() {
+        for list in [json!({}), json!("x"), json!([1]), json!([{"key": "a"}]), json!([{"value": 1}])] {
+            let found = serde_json::from_value::<KeyValues>(list.clone()).unwrap_err();
+            assert_eq!(found.to_string(), "parameters malformed!", "{list}");
+        }
     }
 }

@@ -18,10 +18,10 @@ pub struct Platform {
     pub key: ApiKey,
     /// Where actions find the API.
     pub api_host: String,
-    /// What is allowed.
-    pub allowance: Allowance,
     /// Counts invocations.
     pub throttle: Throttle,
+    /// Counts fires of triggers.
+    pub fires: Throttle,
     /// Records.
     pub activations: ActivationStore,
     /// Where actions run.
@@ -31,20 +31,20 @@ pub struct Platform {
 
 impl Platform {
     /// A platform without entities.
-    pub fn new(namespace: Name, key: ApiKey, api_host: String, allowance: Allowance) -> Self {
+    pub fn new(namespace: Name, key: ApiKey, api_host: String, allowance: Allowance, fires: Allowance) -> Self {
         Self {
             catalog: Mutex::new(Catalog::new(namespace.clone())),
             namespace,
             key,
             api_host,
-            allowance,
             throttle: Throttle::new(allowance),
+            fires: Throttle::new(fires),
             activations: ActivationStore::default(),
             containers: ContainerPool::default(),
         }
     }
 
-    /// Packages and actions.
+    /// Packages, actions, triggers and rules.
     pub fn catalog(&self) -> MutexGuard<'_, Catalog> {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
     }

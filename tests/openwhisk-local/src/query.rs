@@ -69,7 +69,8 @@ impl Query {
         let milliseconds = match self.get("timeout") {
             None => LONGEST_WAIT,
             Some(value) => {
-                let wait = value.parse().ok().filter(|wait| (1..=LONGEST_WAIT).contains(wait));
+                let digits = Some(value).filter(|value| value.chars().all(|c| c.is_ascii_digit()));
+                let wait = digits.and_then(|value| value.parse().ok()).filter(|wait| (1..=LONGEST_WAIT).contains(wait));
                 let reason = || format!("Timeout must be number of milliseconds up to {LONGEST_WAIT}.");
                 wait.ok_or_else(|| malformed("timeout", reason()))?
             }
@@ -108,13 +109,13 @@ impl Query {
     ///
     /// # Errors
     /// No such number; the text says seconds, as the original does.
-    pub fn moment(&self, name: &'static str) -> Result<Option<u64>, ApiError> {
+    pub fn moment(&self, name: &'static str) -> Result<Option<i64>, ApiError> {
         self.number(name, |value| format!("Parameter is not a valid value for epoch seconds: {value}"))
     }
 
     fn number<T: FromStr>(&self, name: &'static str, reason: impl Fn(&str) -> String) -> Result<Option<T>, ApiError> {
         let parse = |value: &str| value.parse().map_err(|_| malformed(name, reason(value)));
-        self.get(name).filter(|value| !value.is_empty()).map(parse).transpose()
+        self.get(name).map(parse).transpose()
     }
 }
 
@@ -155,11 +156,12 @@ mod tests {
 
     #[test]
     fn a_wait_is_refused_not_clamped() {
-        for (text, expected) in [("", 60_000), ("timeout=1", 1), ("timeout=60000", 60_000), ("timeout=1&timeout=x", 1)]
+        for (text, expected) in
+            [("", 60_000), ("timeout=1", 1), ("timeout=60000", 60_000), ("timeout=007", 7), ("timeout=1&timeout=x", 1)]
         {
             assert_eq!(Query::parse(text).wait().ok(), Some(Duration::from_millis(expected)), "{text:?}");
         }
-        for value in ["0", "-1", "60001", "65000", "abc", "1.5", ""] {
+        for value in ["0", "-1", "%2B100", "60001", "65000", "abc", "1.5", ""] {
             assert_eq!(
                 Query::parse(&format!("timeout={value}")).wait().unwrap_err().to_string(),
                 "The query parameter 'timeout' was malformed:\nTimeout must be number of milliseconds up to 60000.",
@@ -178,6 +180,7 @@ mod tests {
             ("limit=200&skip=5", page(5, 200, false)),
             ("limit=201", wrong("limit", "The value '201' is not in the range of 0 to 200 for actions.")),
             ("limit=-1", wrong("limit", "The value '-1' is not in the range of 0 to 200 for actions.")),
+            ("limit=", wrong("limit", "The value '' is not an integer for actions.")),
             ("limit=a", wrong("limit", "The value 'a' is not an integer for actions.")),
             ("skip=-1", wrong("skip", "The value '-1' is not greater than or equal to 0 for actions.")),
         ];

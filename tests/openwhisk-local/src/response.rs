@@ -8,13 +8,16 @@ use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::javascript::{Outcome, Phase};
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::limits::Limits;
 
 /// Largest answer of an action, in bytes.
 ///
 /// Source: openwhisk application.conf `whisk.activation.payload.max` and `.truncation`
 const LARGEST_ANSWER: usize = 1_048_576;
+
+/// The message about a result has three levels around it.
+const DEEPEST_RESULT: usize = json::DEEPEST - 3;
 
 /// Whose fault it was, if anybody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Status {
 pub struct Response {
     /// Whose fault.
     pub status: Status,
-    /// Any JSON, in the text the action gave it.
+    /// Any JSON, as the controller prints it.
     pub result: Box<RawValue>,
     /// Characters of the runtime's answer, if it gave one.
     pub size: Option<usize>,
@@ -99,7 +102,7 @@ impl Response {
         let failed = |text: &str| Self::failure(Status::DeveloperError, text);
         let limit = limits.time().as_millis();
         match outcome {
-            Outcome::Returned(text) => Self::of_answer(text),
+            Outcome::Returned(text) => Self::of_answer(&text),
             Outcome::Failed(text) => {
                 let response = failed(&text);
                 Self { size: Some(characters(response.result.get())), ..response }
@@ -114,14 +117,13 @@ impl Response {
             Outcome::TimedOut(Phase::Run) => {
                 failed(&format!("The action exceeded its time limits of {limit} milliseconds."))
             }
-            Outcome::OutOfMemory => failed("The action exhausted its memory and was aborted."),
             Outcome::NotProvisioned => {
                 Self::failure(Status::InternalError, "Failed to provision resources to run the action.")
             }
         }
     }
 
-    fn of_answer(text: String) -> Self {
+    fn of_answer(text: &str) -> Self {
         let length = text.len();
         if length > LARGEST_ANSWER {
             let end = (0..=LARGEST_ANSWER).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -133,24 +135,29 @@ impl Response {
                 ),
             );
         }
-        let size = Some(characters(&text));
-        if text.starts_with('{')
-            && let Ok(mut fields) = serde_json::from_str::<Object>(&text)
-            && let Some(error) = fields.remove("error")
-        {
-            let result = to_raw_value(&Object::from([(String::from("error"), error)])).unwrap_or_default();
-            return Self { status: Status::ApplicationError, result, size };
-        }
-        let invalid = format!("The action did not produce a valid JSON or JSON Array response: {text}");
-        match RawValue::from_string(text) {
-            Ok(result) if result.get().starts_with(['{', '[']) => Self { status: Status::Success, result, size },
-            Ok(_) => Self { size, ..Self::failure(Status::DeveloperError, &invalid) },
-            Err(_) => {
-                let nothing = "The action did not produce a valid JSON or JSON Array response.";
-                let text = if size == Some(0) { nothing } else { &invalid };
-                Self { size, ..Self::failure(Status::DeveloperError, text) }
+        let size = Some(characters(text));
+        if json::depth(text).is_ok_and(|depth| depth < json::DEEPEST) {
+            let printed = json::printed(text);
+            let error = serde_json::from_str::<Object>(&printed).ok().and_then(|mut fields| fields.remove("error"));
+            let (status, result) = match error {
+                Some(error) => {
+                    (Status::ApplicationError, to_raw_value(&Object::from([(String::from("error"), error)])))
+                }
+                None => (Status::Success, RawValue::from_string(printed)),
+            };
+            match result {
+                Ok(result) if result.get().starts_with(['{', '[']) => return Self { status, result, size },
+                _ => {}
             }
         }
+        let why = "The action did not produce a valid JSON or JSON Array response";
+        let why = if text.is_empty() { format!("{why}.") } else { format!("{why}: {text}") };
+        Self { size, ..Self::failure(Status::DeveloperError, &why) }
+    }
+
+    /// Whether the message to who waits for it can be read there; if not, they wait in vain.
+    pub fn arrives(&self) -> bool {
+        json::depth(self.result.get()).is_ok_and(|depth| depth <= DEEPEST_RESULT)
     }
 }
 
@@ -167,7 +174,7 @@ mod tests {
         let returned = |text: &str| Outcome::Returned(text.to_owned());
         let cases = [
             (returned("{}"), "success", "{}"),
-            (returned("{\"b\":1,\"a\":2}"), "success", "{\"b\":1,\"a\":2}"),
+            (returned("{\"b\":1,\"a\":2}"), "success", "{\"a\":2,\"b\":1}"),
             (returned("[{\"error\":1}]"), "success", "[{\"error\":1}]"),
             (returned("{\"a\":1,\"error\":null}"), "application error", "{\"error\":null}"),
             (returned("{\"error\":\"boom\",\"x\":1}"), "application error", "{\"error\":\"boom\"}"),
@@ -203,11 +210,6 @@ mod tests {
                 "{\"error\":\"The action exceeded its time limits of 60000 milliseconds.\"}",
             ),
             (
-                Outcome::OutOfMemory,
-                "action developer error",
-                "{\"error\":\"The action exhausted its memory and was aborted.\"}",
-            ),
-            (
                 Outcome::NotProvisioned,
                 "whisk internal error",
                 "{\"error\":\"Failed to provision resources to run the action.\"}",
@@ -223,9 +225,9 @@ mod tests {
     #[test]
     fn an_answer_over_the_limit_is_an_application_error() {
         let fits = format!("[\"{}\"]", "x".repeat(LARGEST_ANSWER - 4));
-        assert_eq!(Response::of_answer(fits).status, Status::Success);
+        assert_eq!(Response::of_answer(&fits).status, Status::Success);
         let long = format!("[\"{}\"]", "x".repeat(LARGEST_ANSWER - 3));
-        let response = Response::of_answer(long);
+        let response = Response::of_answer(&long);
         assert_eq!(response.status, Status::ApplicationError);
         assert!(response.result.get().starts_with(
             "{\"error\":\"The action produced a response that exceeded the allowed length: 1048577 > 1048576 bytes. The truncated response was: [\\\"xx"

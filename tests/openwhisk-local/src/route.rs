@@ -48,21 +48,27 @@ pub enum Resource {
     Package(String),
     /// `activations`
     Activations,
-    /// `activations/{id}`
-    Activation(String),
-    /// `activations/{id}/result`
-    ActivationResult(String),
-    /// `activations/{id}/logs`
-    ActivationLogs(String),
-    /// `triggers` or `rules`: there are none here
-    Empty(&'static str),
+    /// `activations/{id}` or `activations/{id}/{part}`
+    Activation {
+        /// As written.
+        id: String,
+        /// What of it, as written.
+        part: Option<String>,
+    },
+    /// `triggers`
+    Triggers,
+    /// `triggers/{trigger}`
+    Trigger(String),
+    /// `rules`
+    Rules,
+    /// `rules/{rule}`
+    Rule(String),
 }
 
 impl Route {
     /// Reads the path of a request, which is still encoded.
     pub fn of(path: &str) -> Self {
-        let decode = |segment| percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
+        let segments = resolved(path.strip_prefix('/').unwrap_or(path));
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             [""] => Self::Root,
@@ -84,11 +90,30 @@ impl Route {
     }
 }
 
+/// The segments, decoded, without `.` and `..`: where such a one is the last, an empty one stands for it.
+fn resolved(path: &str) -> Vec<String> {
+    let mut segments = Vec::new();
+    let mut ends_in_dots = false;
+    for segment in path.split('/') {
+        let segment = percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        ends_in_dots = matches!(segment.as_str(), "." | "..");
+        if segment == ".." {
+            segments.pop();
+        } else if !ends_in_dots {
+            segments.push(segment);
+        }
+    }
+    if ends_in_dots {
+        segments.push(String::new());
+    }
+    segments
+}
+
 impl Resource {
     fn of(segments: &[&str]) -> Option<Self> {
         let owned = |text: &str| text.to_owned();
         Some(match segments {
-            ["limits"] => Self::Limits,
+            ["limits"] | ["limits", ""] => Self::Limits,
             ["actions"] | ["actions", ""] => Self::Actions,
             ["actions", package, ""] => Self::ActionsOfPackage(owned(package)),
             ["actions", name] => Self::Action { package: None, name: owned(name) },
@@ -96,11 +121,12 @@ impl Resource {
             ["packages"] | ["packages", ""] => Self::Packages,
             ["packages", package] => Self::Package(owned(package)),
             ["activations"] | ["activations", ""] => Self::Activations,
-            ["activations", id] | ["activations", id, ""] => Self::Activation(owned(id)),
-            ["activations", id, "result"] => Self::ActivationResult(owned(id)),
-            ["activations", id, "logs"] => Self::ActivationLogs(owned(id)),
-            ["triggers"] | ["triggers", ""] => Self::Empty("triggers"),
-            ["rules"] | ["rules", ""] => Self::Empty("rules"),
+            ["activations", id] | ["activations", id, ""] => Self::Activation { id: owned(id), part: None },
+            ["activations", id, part] => Self::Activation { id: owned(id), part: Some(owned(part)) },
+            ["triggers"] | ["triggers", ""] => Self::Triggers,
+            ["triggers", name] => Self::Trigger(owned(name)),
+            ["rules"] | ["rules", ""] => Self::Rules,
+            ["rules", name] => Self::Rule(owned(name)),
             _ => return None,
         })
     }
@@ -116,6 +142,9 @@ mod tests {
         let action = |package: Option<&str>, name: &str| {
             inside(Resource::Action { package: package.map(str::to_owned), name: name.to_owned() })
         };
+        let activation = |id: &str, part: Option<&str>| {
+            inside(Resource::Activation { id: id.to_owned(), part: part.map(str::to_owned) })
+        };
         let cases = [
             ("/", Route::Root),
             ("/ping", Route::Ping),
@@ -129,9 +158,19 @@ mod tests {
             ("/api/v1/namespaces/_/actions/p/", inside(Resource::ActionsOfPackage(String::from("p")))),
             ("/api/v1/namespaces/_/actions/p/a/b", Route::UnknownInApi),
             ("/api/v1/namespaces/_", Route::UnknownInApi),
-            ("/api/v1/namespaces/_/activations/1/result", inside(Resource::ActivationResult(String::from("1")))),
-            ("/api/v1/namespaces/_/activations/1/other", Route::UnknownInApi),
+            ("/api/v1/namespaces/_/activations/1/result", activation("1", Some("result"))),
+            ("/api/v1/namespaces/_/activations/1/", activation("1", None)),
+            ("/api/v1/namespaces/_/activations/.", inside(Resource::Activations)),
+            ("/api/v1/namespaces/_/activations/1/..", inside(Resource::Activations)),
+            ("/api/v1/namespaces/x/%2e%2e/_/./actions", inside(Resource::Actions)),
+            ("/api/v1/namespaces/_/limits/", inside(Resource::Limits)),
+            ("/api/v1/namespaces/_/triggers/t", inside(Resource::Trigger(String::from("t")))),
+            ("/api/v1/namespaces/_/triggers/p/t", Route::UnknownInApi),
+            ("/../..", Route::Root),
             ("/api/v2", Route::Unknown),
+            ("//", Route::Unknown),
+            ("/ping/", Route::Unknown),
+            ("/api", Route::Unknown),
         ];
         for (path, expected) in cases {
             assert_eq!(Route::of(path), expected, "{path:?}");

@@ -15,11 +15,11 @@ use crate::endpoint::{self, Reply, Request};
 use crate::error::ApiError;
 use crate::platform::Platform;
 use crate::query::Query;
+use crate::refusal::refusal;
 use crate::route::Route;
 use crate::transaction::{self, TransactionId};
 
 /// Source: openwhisk core/controller application.conf (`pekko.http.server.parsing`)
-const LONGEST_URI: usize = 8 * 1024;
 const LARGEST_BODY: usize = 50 * 1024 * 1024;
 /// Source: openwhisk common/scala http/BasicHttpService.scala (`toStrictEntity`)
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
@@ -47,19 +47,15 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 async fn respond(State(platform): State<Arc<Platform>>, request: axum::extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    let transaction = TransactionId::of(&head.headers);
-    let uri = head.uri.path_and_query().map_or("", |text| text.as_str());
-    if uri.len() > LONGEST_URI {
-        return plain(StatusCode::URI_TOO_LONG, "URI length exceeds the configured limit of 8192 characters");
+    if let Some((status, text)) = refusal(&head) {
+        let mut reply = content(status, TEXT, text);
+        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return reply;
     }
+    let transaction = TransactionId::of(&head.headers);
     let bytes = match tokio::time::timeout(SLOWEST_BODY, to_bytes(body, LARGEST_BODY)).await {
         Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => {
-            return plain(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The request content is larger than the server is willing or able to process.",
-            );
-        }
+        Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "Request too large"),
         Err(_) => {
             return plain(
                 StatusCode::REQUEST_TIMEOUT,
@@ -90,6 +86,11 @@ fn dress(request: &Request, answer: Result<Reply, ApiError>) -> Response {
     let mut with_cors = request.route.in_api();
     let mut reply = match answer {
         Ok(Reply::Text(text)) => plain(StatusCode::OK, text),
+        Ok(Reply::Nothing) => {
+            let mut reply = Response::default();
+            *reply.status_mut() = StatusCode::NO_CONTENT;
+            reply
+        }
         Ok(Reply::Json { status, body, activation }) => {
             let mut reply = content(status, JSON, body);
             if let Some(id) = activation.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {
@@ -101,6 +102,9 @@ fn dress(request: &Request, answer: Result<Reply, ApiError>) -> Response {
             with_cors &= !error.is_rejection();
             let body = json!({"code": request.transaction.to_string(), "error": error.to_string()});
             let mut reply = content(error.status(), JSON, body.to_string());
+            if let ApiError::MethodNotAllowed(methods) = error {
+                reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+            }
             if error.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Basic realm=\"OpenWhisk secure realm\",charset=UTF-8");
                 reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

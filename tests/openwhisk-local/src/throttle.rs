@@ -19,7 +19,8 @@ pub struct Allowance {
 /// Source: openwhisk core/controller entitlement/{RateThrottler,ActivationThrottler}.scala
 #[derive(Debug, Clone, Default)]
 pub struct Throttle {
-    allowance: Allowance,
+    /// What is allowed.
+    pub allowance: Allowance,
     counts: Arc<Mutex<Counts>>,
 }
 

@@ -1,13 +1,13 @@
 //! Versions of entities.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// `major.minor.patch`; the first is 0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Value", into = "String")]
 pub struct Version(u32, u32, u32);
 
 impl Default for Version {
@@ -23,23 +23,16 @@ impl Version {
     }
 }
 
-impl FromStr for Version {
-    type Err = String;
+impl TryFrom<Value> for Version {
+    type Error = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn try_from(version: Value) -> Result<Self, Self::Error> {
+        let text = version.as_str().unwrap_or_default();
         let numbers: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
         match numbers.as_deref() {
             Ok([major, minor, patch]) => Ok(Self(*major, *minor, *patch)),
-            _ => Err(format!("bad semantic version {text}")),
+            _ => Err("semantic version malformed"),
         }
-    }
-}
-
-impl TryFrom<String> for Version {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 

@@ -16,6 +16,14 @@ mod http {
     mod invocations;
     /// What JavaScript may do, and what becomes of it.
     mod javascript;
+    /// What becomes of JSON on its way to the action and back.
+    mod json;
     /// Sequences of actions.
     mod sequences;
+    /// How long things take: lower bounds only, since a busy machine has no upper ones.
+    mod times;
+    /// Triggers, rules, and what they invoke.
+    mod triggers;
+    /// What the HTTP layer refuses before the API sees it.
+    mod wire;
 }

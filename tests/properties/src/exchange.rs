@@ -253,7 +253,8 @@ impl Stream {
         let takes_context =
             matches!(settings.parameters(), Parameters::Http { .. }) && settings.mode() != Mode::Metadata;
         let Step::Invoke(call) = step else {
-            ensure!(takes_context, "expected a call, got {step:?}");
+            let is_deep = matches!(step, Step::Fail(Error::NestedTooDeeply { .. }, _));
+            ensure!(takes_context || is_deep, "expected a call, got {step:?}");
             // In base64, or with escapes, a body may become larger than it was.
             let is_too_large = matches!(step, Step::Fail(Error::ParametersTooLarge { .. }, _));
             return self.ends(&step, Some(if is_too_large { 413 } else { 400 }));

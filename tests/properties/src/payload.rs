@@ -107,6 +107,15 @@ fn check(
         ensure!(*made == Ok(Vec::new()), "a question with a body: {made:?}");
         return Ok(());
     }
+    if let Err(error @ Error::NestedTooDeeply { limit }) = made {
+        let brackets = body.iter().filter(|byte| b"[{".contains(byte)).count();
+        ensure!(brackets >= *limit, "{brackets} brackets are too many levels");
+        ensure!(error.status().as_u16() == 400, "the status is {}", error.status().as_str());
+        return Ok(());
+    }
+    if let Some(deepest) = made.as_ref().ok().and_then(|made| naive::depth(made)) {
+        ensure!(deepest <= 200, "JSON with {deepest} levels goes out");
+    }
     if !input.http {
         ensure!(made.as_ref() == Ok(body), "another body than the client's: {made:?}");
         return Ok(());

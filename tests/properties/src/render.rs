@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openwhisk_filter::config::Config;
-use openwhisk_filter::config::settings::{Mode, OnTimeout, Parameters, RequestBody, Settings};
+use openwhisk_filter::config::settings::{ActionErrors, Mode, OnTimeout, Parameters, RequestBody, Settings};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value};
 
@@ -71,6 +71,7 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
         ("action", action.name.to_string()),
         ("mode", mode.to_owned()),
         ("on_timeout", on_timeout.to_owned()),
+        ("action_errors", if settings.action_errors() == ActionErrors::Hide { "hide" } else { "pass" }.to_owned()),
     ];
     let mut all: Attributes = given.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     if let Some(package) = &action.package {

@@ -55,7 +55,10 @@ fn expected(ticket: &Ticket) -> Expected {
         Script::Refused => Expected::json(refusal(ticket), json!({ "error": "refused", "code": text }).to_string()),
         Script::Page => Expected::says(502, "the answer with status 200 is not one of openwhisk's API", ticket),
         Script::Busy => Expected::says(503, "the answer with status 503 is not one of openwhisk's API", ticket),
-        Script::Echo | Script::Resets | Script::Closes => Expected::says(503, "openwhisk cannot be reached", ticket),
+        Script::Echo => Expected::says(503, "openwhisk cannot be reached", ticket),
+        Script::Resets | Script::Closes => {
+            Expected::says(502, "the connection to openwhisk broke, the action may have run", ticket)
+        }
         Script::Accepted => {
             Expected::says(504, "openwhisk did not wait for the action, which goes on", ticket).about(ticket)
         }

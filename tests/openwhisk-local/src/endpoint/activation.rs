@@ -27,7 +27,7 @@ pub(super) fn list(platform: &Platform, request: &Request, place: &Place) -> Res
 }
 
 fn checked_name(text: &str) -> Result<String, ApiError> {
-    let segments: Vec<&str> = text.split('/').collect();
+    let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
     if segments.len() <= 2 && segments.iter().all(|segment| Name::entity(segment).is_ok()) {
         return Ok(text.to_owned());
     }
@@ -37,20 +37,16 @@ fn checked_name(text: &str) -> Result<String, ApiError> {
     })
 }
 
-pub(super) fn get(platform: &Platform, place: &Place, id: &str) -> Result<Reply, ApiError> {
-    Reply::ok(&find(platform, place, id)?.record())
-}
-
-pub(super) fn result(platform: &Platform, place: &Place, id: &str) -> Result<Reply, ApiError> {
-    Reply::ok(&find(platform, place, id)?.response)
-}
-
-pub(super) fn logs(platform: &Platform, place: &Place, id: &str) -> Result<Reply, ApiError> {
-    Reply::ok(&json!({"logs": find(platform, place, id)?.logs}))
-}
-
-fn find(platform: &Platform, place: &Place, id: &str) -> Result<std::sync::Arc<Activation>, ApiError> {
+pub(super) fn get(platform: &Platform, place: &Place, id: &str, part: Option<&str>) -> Result<Reply, ApiError> {
     let id = ActivationId::parse(id)?;
+    if !matches!(part, None | Some("result" | "logs")) {
+        return Err(ApiError::NoRoute);
+    }
     place.check_own(id.as_str())?;
-    platform.activations.get(&id)
+    let activation = platform.activations.get(&id)?;
+    match part {
+        Some("result") => Reply::ok(&activation.response),
+        Some(_) => Reply::ok(&json!({"logs": activation.logs})),
+        None => Reply::ok(&activation.record()),
+    }
 }

@@ -20,11 +20,14 @@ pub(super) fn root(platform: &Platform) -> Result<Reply, ApiError> {
         "api_paths": ["/api/v1"],
         "description": "OpenWhisk",
         "limits": {
-            "actions_per_minute": platform.allowance.per_minute.unwrap_or(UNLIMITED),
-            "concurrent_actions": platform.allowance.at_once.unwrap_or(UNLIMITED),
-            "default_action_duration": 60_000,
-            "default_action_logs": 10 * MEGABYTE,
-            "default_action_memory": 256 * MEGABYTE,
+            "actions_per_minute": platform.throttle.allowance.per_minute.unwrap_or(UNLIMITED),
+            "concurrent_actions": platform.throttle.allowance.at_once.unwrap_or(UNLIMITED),
+            "default_max_action_duration": 300_000,
+            "default_max_action_logs": 10 * MEGABYTE,
+            "default_max_action_memory": 512 * MEGABYTE,
+            "default_min_action_duration": 100,
+            "default_min_action_logs": 0,
+            "default_min_action_memory": 128 * MEGABYTE,
             "max_action_duration": 300_000,
             "max_action_logs": 10 * MEGABYTE,
             "max_action_memory": 512 * MEGABYTE,
@@ -32,7 +35,7 @@ pub(super) fn root(platform: &Platform) -> Result<Reply, ApiError> {
             "min_action_logs": 0,
             "min_action_memory": 128 * MEGABYTE,
             "sequence_length": 50,
-            "triggers_per_minute": UNLIMITED,
+            "triggers_per_minute": platform.fires.allowance.per_minute.unwrap_or(UNLIMITED),
         },
         "runtimes": {"nodejs": runtimes},
         "support": {
@@ -56,9 +59,9 @@ pub(super) fn version() -> Result<Reply, ApiError> {
 pub(super) fn limits(platform: &Platform, place: &Place) -> Result<Reply, ApiError> {
     place.check_own("")?;
     Reply::ok(&json!({
-        "concurrentInvocations": platform.allowance.at_once.unwrap_or(UNLIMITED),
-        "firesPerMinute": UNLIMITED,
-        "invocationsPerMinute": platform.allowance.per_minute.unwrap_or(UNLIMITED),
+        "concurrentInvocations": platform.throttle.allowance.at_once.unwrap_or(UNLIMITED),
+        "firesPerMinute": platform.fires.allowance.per_minute.unwrap_or(UNLIMITED),
+        "invocationsPerMinute": platform.throttle.allowance.per_minute.unwrap_or(UNLIMITED),
         "maxActionConcurrency": 1,
         "maxActionLogs": 10,
         "maxActionMemory": 512,

@@ -23,8 +23,11 @@ pub(super) fn list(platform: &Platform, request: &Request, place: &Place) -> Res
 pub(super) fn get(platform: &Platform, place: &Place, name: &Name) -> Result<Reply, ApiError> {
     place.check_own(name.as_str())?;
     let catalog = platform.catalog();
-    let package = catalog.package(name)?;
-    let (provider, parameters) = catalog.provider(name)?;
+    let named = |name: &Name| ApiError::NoPackage(format!("{}/{name}", platform.namespace));
+    let missing = |name, error| if error == ApiError::NotFound { named(name) } else { error };
+    let package = catalog.package(name).map_err(|error| missing(name, error))?;
+    let bound_to = package.binding.as_ref().map_or(name, |binding| &binding.name);
+    let (provider, parameters) = catalog.provider(name).map_err(|error| missing(bound_to, error))?;
     let (feeds, actions): (Vec<_>, Vec<_>) =
         catalog.actions_in(&provider.name).partition(|action| action.annotations.is_truthy("feed", false));
     let shown = |list: Vec<&Arc<Action>>| -> Vec<Value> {

@@ -126,9 +126,9 @@ impl<'js> Script<'js> {
         }
         match loaded {
             Ok(problem) if problem.is_empty() => None,
-            Ok(problem) if problem == "memory" => Some(Outcome::OutOfMemory),
+            Ok(problem) if problem == "memory" => Some(Outcome::Exited(Phase::Initialization)),
             Ok(problem) => Some(Outcome::Failed(problem)),
-            Err(error) => Some(broken(&error)),
+            Err(error) => Some(broken(&error, Phase::Initialization)),
         }
     }
 
@@ -143,7 +143,7 @@ impl<'js> Script<'js> {
         self.control.allow(time);
         let outcome = match self.call_run(job).catch(&self.ctx) {
             Ok(promise) => self.turn_until_settled(&promise),
-            Err(error) => broken(&error),
+            Err(error) => broken(&error, Phase::Run),
         };
         self.control.stopped(Phase::Run).unwrap_or(outcome)
     }
@@ -158,7 +158,7 @@ impl<'js> Script<'js> {
             if !spent.replace(true) {
                 let outcome = match kind.as_str() {
                     "returned" => Outcome::Returned(text),
-                    "memory" => Outcome::OutOfMemory,
+                    "memory" => Outcome::Exited(Phase::Run),
                     _ => Outcome::Failed(text),
                 };
                 shared.settled.replace(Some(outcome));
@@ -184,7 +184,7 @@ impl<'js> Script<'js> {
             }
             // The contract's own promise only ends without an answer if there was no memory to give one.
             if promise.state() == PromiseState::Rejected {
-                return Outcome::OutOfMemory;
+                return Outcome::Exited(Phase::Run);
             }
             match self.next_timer() {
                 Ok(wait) if wait > 0.0 => {
@@ -194,7 +194,7 @@ impl<'js> Script<'js> {
                 Ok(wait) if wait < 0.0 => self.sleep(Duration::MAX),
                 Ok(_) => {}
                 Err(error) => {
-                    return self.control.stopped(Phase::Run).unwrap_or_else(|| broken(&error));
+                    return self.control.stopped(Phase::Run).unwrap_or_else(|| broken(&error, Phase::Run));
                 }
             }
         }
@@ -211,11 +211,11 @@ impl<'js> Script<'js> {
     }
 }
 
-/// The contract itself failed, which only a script without memory or stack can bring about.
-fn broken(error: &CaughtError<'_>) -> Outcome {
+/// The contract itself failed, which only a script without memory or stack can bring about. Node ends without memory.
+fn broken(error: &CaughtError<'_>, phase: Phase) -> Outcome {
     let text = error.to_string();
     if text.contains("out of memory") || matches!(error, CaughtError::Value(_)) {
-        return Outcome::OutOfMemory;
+        return Outcome::Exited(phase);
     }
     Outcome::Failed(format!("An error has occurred: {text}"))
 }

@@ -164,7 +164,7 @@
     }
     if (value === null) return "null";
     if (seen.includes(value)) return "[Circular *1]";
-    if (value instanceof Error) return describe(value);
+    if (value instanceof Error) return stackOf(value);
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
     if (value instanceof RegExp) return String(value);
     const inside = [...seen, value];
@@ -183,11 +183,24 @@
     return prefix + braces("{", Object.entries(value).map(([name, item]) => `${key(name)}: ${show(item)}`), "}");
   };
 
-  // The engine keeps the first line of a stack apart from the frames; Node does not.
-  const describe = (error) => {
-    const head = Error.prototype.toString.call(error);
-    const frames = typeof error.stack === "string" ? error.stack.trimEnd() : "";
-    return frames ? `${head}\n${frames}` : head;
+  // A stack as Node shows it in the container: the engine's frames of the action, then those of the runtime.
+  const runtimeFrames = [
+    "/nodejsAction/runner.js:85:31",
+    "new Promise (<anonymous>)",
+    "NodeActionRunner.run (/nodejsAction/runner.js:82:16)",
+    "doRun (/nodejsAction/src/service.js:207:31)",
+    "NodeActionService.runCode (/nodejsAction/src/service.js:139:20)",
+    "/nodejsAction/app.js:87:32",
+    "Layer.handle [as handle_request] (/node_modules/express/lib/router/layer.js:95:5)",
+    "next (/node_modules/express/lib/router/route.js:149:13)",
+    "Route.dispatch (/node_modules/express/lib/router/route.js:119:3)",
+  ].map((frame) => `    at ${frame}`);
+  const stackOf = (error) => {
+    const frames = String(error.stack ?? "").split("\n").filter((frame) => frame.includes("(<input>:"));
+    const shown = frames.map((frame) => frame
+      .replace(" at main (", " at NodeActionRunner.main [as userScriptMain] (")
+      .replace("(<input>:", "(eval at NodeActionRunner.init (/nodejsAction/runner.js:53:23), <anonymous>:"));
+    return [Error.prototype.toString.call(error), ...[...shown, ...runtimeFrames].slice(0, 10)].join("\n");
   };
 
   const format = (...args) => {
@@ -325,7 +338,7 @@
   const serialized = (reason) => {
     if (!reason) return {};
     if (!(reason instanceof Error)) return typeof reason === "function" ? `[Function: ${reason.name || "anonymous"}]` : reason;
-    return { ...reason, name: reason.name, message: reason.message, stack: describe(reason) };
+    return { ...reason, name: reason.name, message: reason.message, stack: stackOf(reason) };
   };
 
   let handler;
@@ -346,7 +359,7 @@
     } catch (thrown) {
       const error = thrown instanceof SyntaxError ? syntaxError(code) ?? thrown : thrown;
       stderr(error);
-      return outOfMemory(error) ? "memory" : `Initialization has failed due to: ${spoken(error)}`;
+      return outOfMemory(error) ? "memory" : `Initialization has failed due to: ${error instanceof Error ? stackOf(error) : spoken(error)}`;
     }
     return typeof handler === "function" ? "" : `Initialization has failed due to: Action entrypoint '${main}' is not a function.`;
   };

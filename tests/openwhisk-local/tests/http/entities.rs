@@ -40,15 +40,39 @@ fn what_exists_is_only_overwritten_on_demand() {
     assert_eq!(server.call("PUT", "packages/a", "{}").error(), (409, String::from("resource already exists")));
     assert_eq!(server.call("PUT", "actions/a?overwrite=true", "{}").json()["version"], "0.0.2");
     assert_eq!(server.call("PUT", "actions/b", "{}").error(), (400, String::from("exec undefined")));
-    let text = "Request entity expected but not supplied";
+    let text = "The request content was malformed:\nUnexpected end-of-input at input index 0 (line 1, position 1), expected JSON Value:\n\n^\n";
     assert_eq!(server.call("PUT", "actions/b", "").error(), (400, text.to_owned()));
+    assert_eq!(server.call_with("PUT", "actions/b", &[], "").error(), (400, text.to_owned()));
+    let text = "The request content was malformed:\nObject expected in field 'exec'";
+    assert_eq!(server.call("PUT", "actions/b", "[]").error(), (400, text.to_owned()));
     let wrong = json!({"exec": {"kind": "python:3", "code": "x"}}).to_string();
     let (status, text) = server.call("PUT", "actions/b", &wrong).error();
     assert_eq!(status, 400);
     assert!(text.starts_with("The request content was malformed:\nThe specified runtime 'python:3' is not supported by this platform. Valid values are: "), "{text}");
     let limits = json!({"exec": {"kind": "nodejs:20", "code": CODE}, "limits": {"timeout": 300_001}}).to_string();
-    let text = "duration 300001 milliseconds exceeds allowed threshold of 300000 milliseconds";
+    let text = "requirement failed: duration 300001 milliseconds exceeds allowed threshold of 300000 milliseconds";
     assert_eq!(server.call("PUT", "actions/b", &limits).error(), (400, text.to_owned()));
+}
+
+#[test]
+fn parts_of_another_shape_are_malformed() {
+    let server = Server::start();
+    let cases = [
+        (json!({"limits": {"timeout": "1"}}), "time limit malformed"),
+        (json!({"limits": 5}), "Object expected in field 'timeout'"),
+        (json!({"parameters": {}}), "parameters malformed!"),
+        (json!({"parameters": [{"key": "a"}]}), "parameters malformed!"),
+        (json!({"version": "1"}), "semantic version malformed"),
+        (json!({"version": 1}), "semantic version malformed"),
+    ];
+    for (mut fields, text) in cases {
+        fields["exec"] = json!({"kind": "nodejs:20", "code": CODE});
+        let reply = server.call("PUT", "actions/a", &fields.to_string());
+        assert_eq!(reply.error(), (400, format!("The request content was malformed:\n{text}")), "{fields}");
+    }
+    server.action_with("a", CODE, json!({"limits": {"instances": 3}}));
+    let limits = json!({"concurrency": 1, "instances": 3, "logs": 10, "memory": 256, "timeout": 60000});
+    assert_eq!(server.get("actions/a").json()["limits"], limits);
 }
 
 #[test]
@@ -94,7 +118,9 @@ fn packages_live_their_life() {
     let shown = server.get("packages/p").json();
     assert_eq!((names(&shown["actions"]), names(&shown["feeds"])), (vec!["a"], vec!["f"]));
     let binding = json!({"binding": {"namespace": "_", "name": "p"}}).to_string();
-    assert_eq!(server.call("PUT", "packages/q", &binding).status, 200);
+    let bound = server.call("PUT", "packages/q", &binding).json();
+    let place = json!({"name": "p", "namespace": "guest"});
+    assert_eq!((&bound["binding"], &bound["annotations"]), (&place, &json!([{"key": "binding", "value": place}])));
     assert_eq!(names(&server.get("actions/q/").json()), ["f", "a"]);
     assert_eq!(server.get("actions/q/a?code=false").json()["binding"], "guest/q");
     let not_on_binding = "Operation not permitted on package binding.";
@@ -105,6 +131,12 @@ fn packages_live_their_life() {
     assert_eq!(server.call("DELETE", "packages/p", "").error(), (409, text.to_owned()));
     assert_eq!(server.call("DELETE", "packages/p?force=true", "").status, 200);
     assert_eq!(server.get("actions?count=true").text, "{\"actions\":0}");
+    let named = (404, String::from("The requested resource 'guest/p' does not exist."));
+    assert_eq!(server.get("packages/p").error(), named);
+    assert_eq!(server.get("packages/q").error(), named, "a binding that leads nowhere");
+    let unnamed = (404, String::from("The requested resource does not exist."));
+    assert_eq!(server.call("DELETE", "packages/p", "").error(), unnamed);
+    assert_eq!(server.get("actions/p/a").error(), unnamed);
 }
 
 #[test]
@@ -115,6 +147,8 @@ fn activations_are_found_by_name_and_time() {
     server.action("p/a", CODE);
     let first = server.result("a", "").activation().to_owned();
     let second = server.result("p/a", "").activation().to_owned();
+    server.record(&first);
+    server.record(&second);
     let ids = |query: &str| -> Vec<String> {
         let list = server.get(&format!("activations?{query}")).json();
         list.as_array().unwrap().iter().map(|item| item["activationId"].as_str().unwrap().to_owned()).collect()
@@ -132,7 +166,11 @@ fn activations_are_found_by_name_and_time() {
     assert_eq!((&summary["statusCode"], summary.get("response")), (&json!(0), None));
     assert_eq!(server.get("activations?docs=true").json()[0]["response"]["status"], "success");
     let malformed = |name: &str, reason: &str| (400, format!("The query parameter '{name}' was malformed:\n{reason}"));
+    assert_eq!(ids("since=-1").len(), 2);
+    assert!(ids("name=/guest/a").is_empty());
     let cases = [
+        ("since=", malformed("since", "Parameter is not a valid value for epoch seconds: ")),
+        ("limit=", malformed("limit", "The value '' is not an integer for activations.")),
         ("since=x", malformed("since", "Parameter is not a valid value for epoch seconds: x")),
         ("name=a/b/c", malformed("name", "Parameter may be a 'simple' name or 'package-name/simple' name: a/b/c")),
         ("docs=true&count=true", (400, String::from("The parameter 'docs' is not permitted with 'count'."))),

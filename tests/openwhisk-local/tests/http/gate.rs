@@ -1,4 +1,4 @@
-use super::server::Server;
+use super::server::{AUTHORIZATION, Server};
 use serde_json::json;
 use std::process::Command;
 
@@ -12,8 +12,11 @@ fn only_the_key_opens() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[], missing),
         (&[("authorization", "Bearer x")], missing),
+        (&[("authorization", "Digest x")], missing),
+        (&[("authorization", "Basic")], missing),
+        (&[("authorization", "Basic %%%")], missing),
         (&[("authorization", "Basic eDp5")], invalid),
-        (&[("authorization", "Basic")], invalid),
+        (&[("authorization", "basic eDp5")], invalid),
     ];
     for (headers, text) in cases {
         let reply = server.send("GET", "/api/v1/namespaces/_/actions", headers, "");
@@ -25,6 +28,41 @@ fn only_the_key_opens() {
         );
         assert_eq!(reply.header("access-control-allow-origin"), None);
     }
+    let key = AUTHORIZATION.strip_prefix("Basic ").unwrap();
+    for value in [format!("basic {key}"), format!("Basic  {key} "), format!("Basic {}", key.trim_end_matches('='))] {
+        let reply = server.send("GET", "/api/v1/namespaces", &[("authorization", &value)], "");
+        assert_eq!((reply.status, reply.text.as_str()), (200, "[\"guest\"]"), "{value}");
+    }
+    for (first, second, status) in [(AUTHORIZATION, "Basic eDp5", 200), ("Basic eDp5", AUTHORIZATION, 401)] {
+        let both = [("authorization", first), ("authorization", second)];
+        assert_eq!(server.send("GET", "/api/v1/namespaces", &both, "").status, status, "the first counts");
+    }
+}
+
+#[test]
+fn malformed_names_are_400_without_the_headers_for_browsers() {
+    let server = Server::start();
+    let name = "The name of the entity contains illegal characters.";
+    let zeros = |count: usize| "0".repeat(count);
+    let cases = [
+        ("POST", "_/actions/-a", name),
+        ("GET", "_/actions/a+b", name),
+        ("GET", "_/actions/a;b", name),
+        ("GET", "_/actions/a:b", name),
+        ("GET", "_/actions/a%00", name),
+        ("GET", "_/packages/%C3%BC", name),
+        ("GET", "-x/actions", "The namespace contains illegal characters."),
+        ("GET", &format!("_/activations/{}", zeros(31)), "Activation id length is 31 but must be 32."),
+        ("GET", &format!("_/activations/{}/other", zeros(33)), "Activation id length is 33 but must be 32."),
+        ("GET", &format!("_/activations/{}A/logs", zeros(31)), "The activation id is not valid."),
+    ];
+    for (method, path, text) in cases {
+        let reply = server.send(method, &format!("/api/v1/namespaces/{path}"), &[("authorization", AUTHORIZATION)], "");
+        assert_eq!(reply.error(), (400, text.to_owned()), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
+    }
+    let other = server.get(&format!("activations/{}/other", zeros(32)));
+    assert_eq!(other.error(), (404, String::from("The requested resource could not be found.")));
 }
 
 #[test]
@@ -119,18 +157,29 @@ fn other_types_than_json_are_refused() {
     server.action("a", "function main() { return {}; }");
     let taken: &[(&[(&str, &str)], &str)] = &[
         (&[], ""),
-        (&[], "{}"),
+        (&[("content-type", "application/json; charset=latin1")], "{}"),
         (&[("content-type", "application/json; charset=utf-8")], "{}"),
         (&[("content-type", "application/json")], ""),
     ];
     for (headers, body) in taken {
         assert_eq!(server.call_with("POST", "actions/a", headers, body).status, 202, "{headers:?} {body:?}");
     }
-    for media in ["text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json"] {
+    let none = "application/octet-stream";
+    let cases = [
+        (Some("text/plain"), "text/plain"),
+        (Some("application/x-www-form-urlencoded"), "application/x-www-form-urlencoded"),
+        (Some("application/vnd.api+json"), "application/vnd.api+json"),
+        (Some("nonsense"), none),
+        (Some("application/json; ;"), none),
+        (Some(""), none),
+        (None, none),
+    ];
+    for (media, told) in cases {
         for (method, path) in [("POST", "actions/a"), ("PUT", "actions/b"), ("PUT", "packages/b")] {
-            let reply = server.call_with(method, path, &[("content-type", media)], "{}");
-            let text = format!("The request's Content-Type [{media}] is not supported. Expected:\napplication/json");
-            assert_eq!(reply.error(), (415, text), "{method} {path}");
+            let headers = media.map_or_else(String::new, |media| format!("content-type: {media}\r\n"));
+            let reply = server.raw_call(method, path, &headers, b"{}");
+            let text = format!("The request's Content-Type [{told}] is not supported. Expected:\napplication/json");
+            assert_eq!(reply.error(), (415, text), "{method} {path} {media:?}");
         }
     }
 }
@@ -138,10 +187,7 @@ fn other_types_than_json_are_refused() {
 #[test]
 fn another_namespace_is_closed() {
     let server = Server::start();
-    let key = [(
-        "authorization",
-        "Basic MjNiYzQ2YjEtNzFmNi00ZWQ1LThjNTQtODE2YWE0ZjhjNTAyOjEyM3pPM3haQ0xyTU42djJCS0sxZFhZRnBYbFBrY2NPRnFtMTJDZEFzTWdSVTRWck5aOWx5R1ZDR3VNREdJd1A=",
-    )];
+    let key = [("authorization", AUTHORIZATION)];
     let cases = [
         ("POST", "other/actions/a", "other/a"),
         ("GET", "other/actions/p/a", "other/p"),
@@ -173,6 +219,8 @@ fn replies_carry_the_headers_of_the_original() {
     assert_eq!(reply.header("access-control-allow-methods"), Some("GET, DELETE, POST, PUT, HEAD"));
     let reply = server.call_with("GET", "actions", &[("x-request-id", "sid_mine")], "");
     assert_eq!(reply.header("x-request-id").map(str::len), Some(32));
+    let empty = server.raw_call("GET", "nothing", "x-request-id:\r\nx-request-id: second\r\n", b"");
+    assert_eq!((empty.header("x-request-id"), &empty.json()["code"]), (Some(""), &json!("")));
     for path in ["/api/v1", "/api/v1/namespaces/_/actions/a", "/api/v1/no/such/path"] {
         let reply = server.send("OPTIONS", path, &[], "");
         assert_eq!((reply.status, reply.text.as_str()), (200, "OK"), "{path}");
@@ -187,6 +235,8 @@ fn json_that_the_client_does_not_accept_is_withheld() {
     let text = "Resource representation is only available with these types:\napplication/json";
     let reply = server.call_with("POST", "actions/a?blocking=true", &[("accept", "text/html")], "");
     assert_eq!(reply.error(), (406, text.to_owned()));
+    let reply = server.call_with("POST", "actions/a", &[("accept-charset", "iso-8859-1")], "");
+    assert_eq!(reply.error(), (406, text.to_owned()));
     let reply = server.call_with("POST", "actions/missing", &[("accept", "text/html")], "");
     assert_eq!(reply.status, 404, "errors are exempt");
 }
@@ -195,18 +245,22 @@ fn json_that_the_client_does_not_accept_is_withheld() {
 fn the_server_tells_about_itself_without_a_key() {
     let server = Server::start();
     assert_eq!(server.send("GET", "/ping", &[], "").text, "pong");
-    assert_eq!(server.send("GET", "/", &[], "").json()["api_paths"][0], "/api/v1");
+    let root = server.send("GET", "/", &[], "").json();
+    assert_eq!(root["api_paths"][0], "/api/v1");
+    let limits: Vec<&str> = root["limits"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = vec!["actions_per_minute", "concurrent_actions", "sequence_length", "triggers_per_minute"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    for bound in ["default_max", "default_min", "max", "min"] {
+        expected.extend(["duration", "logs", "memory"].map(|what| format!("{bound}_action_{what}")));
+    }
+    expected.sort();
+    assert_eq!(limits, expected);
     assert_eq!(server.send("GET", "/api/v1", &[], "").json()["api_version"], "1.0.0");
     assert_eq!(server.get("limits").json()["maxActionTimeout"], 300_000);
     assert_eq!(server.get("triggers").text, "[]");
     assert_eq!(server.get("rules").text, "[]");
-}
-
-#[test]
-fn a_path_of_more_than_8192_characters_is_refused() {
-    let server = Server::start();
-    let reply = server.send("GET", &format!("/{}", "x".repeat(8192)), &[], "");
-    assert_eq!(reply.status, 414);
 }
 
 #[test]

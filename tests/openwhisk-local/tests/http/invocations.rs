@@ -56,7 +56,7 @@ fn annotation(record: &Value, key: &str) -> Value {
 fn the_result_alone_on_demand() {
     let server = Server::start();
     let cases = [
-        ("function main() { return { b: 1, a: 2 }; }", 200, "{\"b\":1,\"a\":2}"),
+        ("function main() { return { b: 1, a: 2 }; }", 200, "{\"a\":2,\"b\":1}"),
         ("function main() {}", 200, "{}"),
         ("function main() { return [1, { error: 2 }]; }", 200, "[1,{\"error\":2}]"),
         ("function main() { return { error: 'boom', x: 1 }; }", 502, "{\"error\":\"boom\"}"),

@@ -1,8 +1,15 @@
 use super::server::{Reply, Server};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 #[track_caller]
 fn sequence(server: &Server, name: &str, components: &[&str]) -> Reply {
+    let components: Vec<String> = components.iter().map(|name| format!("/_/{name}")).collect();
+    put(server, name, &components)
+}
+
+#[track_caller]
+fn put(server: &Server, name: &str, components: &[impl Serialize]) -> Reply {
     let body = json!({"exec": {"kind": "sequence", "components": components}});
     server.call("PUT", &format!("actions/{name}?overwrite=true"), &body.to_string())
 }
@@ -19,7 +26,7 @@ fn prepared() -> Server {
 #[test]
 fn the_result_of_one_is_the_argument_of_the_next() {
     let server = prepared();
-    let shown = sequence(&server, "s", &["increment", "/_/increment", "/guest/increment"]).json();
+    let shown = put(&server, "s", &["_/increment", "/_/increment", "/guest/increment"]).json();
     assert_eq!(
         shown["exec"],
         json!({"components": ["/guest/increment", "/guest/increment", "/guest/increment"], "kind": "sequence"})
@@ -28,6 +35,8 @@ fn the_result_of_one_is_the_argument_of_the_next() {
     let reply = server.result("s", "{\"n\":1,\"error\":\"does not stop it\"}");
     assert_eq!((reply.status, reply.text.as_str()), (200, "{\"n\":4}"));
     let record = server.record(reply.activation());
+    let at_once = server.call("POST", "actions/s?blocking=true", "").json();
+    assert_eq!(at_once["logs"].as_array().unwrap().len(), 3, "the ids are told at once");
     let logs: Vec<&str> = record["logs"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(logs.len(), 3);
     let annotation = |record: &Value, key: &str| {
@@ -40,7 +49,13 @@ fn the_result_of_one_is_the_argument_of_the_next() {
     };
     assert_eq!(annotation(&record, "topmost"), Some(json!(true)));
     assert_eq!(annotation(&record, "kind"), Some(json!("sequence")));
+    let keys = |record: &Value| -> Vec<String> {
+        let items = record["annotations"].as_array().unwrap();
+        items.iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys(&record), ["topmost", "path", "waitTime", "kind", "limits"]);
     let component = server.record(logs[0]);
+    assert_eq!(keys(&component), ["causedBy", "path", "waitTime", "kind", "timeout", "limits", "initTime"]);
     assert_eq!(component["cause"], reply.activation());
     assert_eq!(annotation(&component, "causedBy"), Some(json!("sequence")));
 }
@@ -93,4 +108,6 @@ fn wrong_sequences_are_not_created() {
         assert_eq!(sequence(&server, name, components).error(), (400, (*text).to_owned()), "{name} {components:?}");
     }
     assert_eq!(sequence(&server, "new", &many[..50]).status, 200);
+    let text = "The request content was malformed:\nrequirement failed: The fully qualified name of the entity must contain at least the namespace and the name of the entity.";
+    assert_eq!(put(&server, "new", &["increment"]).error(), (400, text.to_owned()));
 }

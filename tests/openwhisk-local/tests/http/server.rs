@@ -1,13 +1,14 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::http::{HeaderMap, Request};
+use ureq::http::{HeaderMap, HeaderName, Request};
 
-const AUTHORIZATION: &str = "Basic MjNiYzQ2YjEtNzFmNi00ZWQ1LThjNTQtODE2YWE0ZjhjNTAyOjEyM3pPM3haQ0xyTU42djJCS0sxZFhZRnBYbFBrY2NPRnFtMTJDZEFzTWdSVTRWck5aOWx5R1ZDR3VNREdJd1A=";
+pub const AUTHORIZATION: &str = "Basic MjNiYzQ2YjEtNzFmNi00ZWQ1LThjNTQtODE2YWE0ZjhjNTAyOjEyM3pPM3haQ0xyTU42djJCS0sxZFhZRnBYbFBrY2NPRnFtMTJDZEFzTWdSVTRWck5aOWx5R1ZDR3VNREdJd1A=";
 
 /// How long anything may take. Far more than needed, on a busy machine too: reached only when something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -86,6 +87,34 @@ impl Server {
         }
     }
 
+    /// Sends these bytes, and reads until the server closes.
+    #[track_caller]
+    pub fn raw(&self, request: &[u8]) -> Reply {
+        let mut connection = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        connection.write_all(request).unwrap();
+        let mut bytes = Vec::new();
+        connection.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {text:?}"));
+        let (first, lines) = head.split_once("\r\n").unwrap();
+        let mut headers = HeaderMap::new();
+        for line in lines.split("\r\n") {
+            let (name, value) = line.split_once(':').unwrap();
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.trim().parse().unwrap());
+        }
+        Reply { status: first.split(' ').nth(1).unwrap().parse().unwrap(), headers, text: body.to_owned() }
+    }
+
+    /// Sends a request with the right key as `raw` does; `path` is inside the own namespace.
+    #[track_caller]
+    pub fn raw_call(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+        let length = body.len();
+        let head = format!(
+            "{method} /api/v1/namespaces/_/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {AUTHORIZATION}\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        self.raw(&[head.as_bytes(), body].concat())
+    }
+
     /// Sends JSON with the right key, to a path inside the own namespace.
     #[track_caller]
     pub fn call(&self, method: &str, path: &str, body: &str) -> Reply {
@@ -124,18 +153,25 @@ impl Server {
         self.call("POST", &format!("actions/{name}?blocking=true&result=true"), parameters)
     }
 
+    /// What is at this path, as soon as it is there.
+    #[track_caller]
+    pub fn stored(&self, path: &str) -> Reply {
+        let asked = Instant::now();
+        loop {
+            let reply = self.get(path);
+            if reply.status == 200 {
+                return reply;
+            }
+            assert_eq!(reply.status, 404, "{}", reply.text);
+            assert!(asked.elapsed() < PATIENCE, "nothing at {path}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The stored record, as soon as it is there.
     #[track_caller]
     pub fn record(&self, id: &str) -> Value {
-        let asked = Instant::now();
-        loop {
-            let reply = self.get(&format!("activations/{id}"));
-            if reply.status == 200 {
-                return reply.json();
-            }
-            assert_eq!(reply.status, 404, "{}", reply.text);
-            assert!(asked.elapsed() < PATIENCE, "no record of {id}");
-        }
+        self.stored(&format!("activations/{id}")).json()
     }
 }
 

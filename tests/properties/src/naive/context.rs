@@ -35,7 +35,10 @@ pub fn parameters(
         return Some(Err(Refused::Reserved));
     }
     if body.is_empty() {
-        // Nothing comes of it, whatever its type.
+        // Of JSON, forms and what has no type nothing comes.
+        if !content_type.is_empty() && !is_json(content_type) && !is_form(content_type) {
+            all.insert("__ow_body".to_owned(), "".into());
+        }
     } else if is_json(content_type) {
         let Ok(text) = std::str::from_utf8(body) else { return Some(Err(Refused::Malformed)) };
         if !crate::json::is_json(body) {

@@ -36,5 +36,39 @@ pub fn is_text(content_type: &[u8]) -> bool {
         || essence == "application/xml"
         || essence.ends_with("+xml")
         || scripts.contains(&essence.as_str())
-        || has_charset
+        || has_charset && !is_known_binary(&essence)
+}
+
+/// Whether it is binary whatever charset it names.
+fn is_known_binary(essence: &str) -> bool {
+    ["image/", "audio/", "video/", "font/"].iter().any(|kind| essence.starts_with(kind))
+        || ["image", "audio", "video", "font"].contains(&essence)
+        || ["application/octet-stream", "application/pdf", "application/zip"].contains(&essence)
+}
+
+/// The label of a text in UTF-8, or of JSON. `None` where quotes make it hard to tell.
+#[must_use]
+pub fn label(content_type: &str) -> Option<String> {
+    let essence = essence(content_type.as_bytes());
+    let is_text = is_text(content_type.as_bytes()) && !is_form(content_type.as_bytes());
+    if !is_text || essence == "text/event-stream" {
+        return Some(content_type.to_owned());
+    }
+    if content_type.contains('"') {
+        return None;
+    }
+    let is_charset = |part: &str| part.split_once('=').is_some_and(|(name, _)| name.trim().to_lowercase() == "charset");
+    let mut parts: Vec<_> = content_type.split(';').map(str::trim_end).filter(|part| !is_charset(part)).collect();
+    if !is_json(content_type.as_bytes()) {
+        parts.push(" charset=UTF-8");
+    }
+    Some(parts.join(";"))
+}
+
+/// Whether a text of this type is none, but bytes in base64.
+#[must_use]
+pub fn needs_base64(content_type: &str, text: &str) -> bool {
+    let essence = essence(content_type.as_bytes());
+    let is_known = ["xhtml", "soap", "atom"].iter().any(|name| essence == format!("application/{name}+xml"));
+    !is_text(content_type.as_bytes()) || essence.ends_with("+xml") && !is_known && !text.contains('<')
 }

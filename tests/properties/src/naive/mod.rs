@@ -34,6 +34,24 @@ pub fn is_of_the_gateway(name: &str) -> bool {
     OF_THE_CONNECTION.contains(&name) || ["date", "server"].contains(&name) || name.starts_with("x-envoy-")
 }
 
+/// How many levels JSON nests. `None` if it is not JSON.
+#[must_use]
+pub fn depth(json: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(json).ok().filter(|_| crate::json::is_json(json))?;
+    let without_escapes = text.replace("\\\\", "").replace("\\\"", "");
+    // Every other piece between quotes is a text.
+    let (mut levels, mut deepest) = (0_usize, 0);
+    for byte in without_escapes.split('"').step_by(2).flat_map(str::bytes) {
+        match byte {
+            b'[' | b'{' => levels += 1,
+            b']' | b'}' => levels -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(levels);
+    }
+    Some(deepest)
+}
+
 /// Whether a text is a token, as names of headers are.
 #[must_use]
 pub fn is_token(name: &str) -> bool {

@@ -7,7 +7,8 @@ use openwhisk_filter::answer::Content;
 use openwhisk_filter::reply::Reply;
 use serde_json::{Map, Value};
 
-use super::{ID, WITHOUT_BODY, is_of_the_gateway, is_text, is_token};
+use super::media_type::{is_json as is_json_type, is_text, label, needs_base64};
+use super::{ID, WITHOUT_BODY, is_of_the_gateway, is_token};
 use crate::json::{Entries, is_json};
 use crate::reply::is_same;
 
@@ -144,6 +145,13 @@ fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, 
         // How it is written depends on how the action wrote it.
         Some(_) => return Err(Objection::Undecided),
     };
+    if let Some(label) = &content_type {
+        let essence = label.split(';').next().unwrap_or_default().trim();
+        let (kind, subtype) = essence.split_once('/').ok_or(Objection::Broken)?;
+        if !is_token(kind) || !is_token(subtype) {
+            return Err(Objection::Broken);
+        }
+    }
     headers.retain(|(name, _)| name != "content-type");
     headers.sort_by(|(one, _), (other, _)| one.cmp(other));
     let is_base64 = match result.get("isBase64Encoded") {
@@ -154,16 +162,32 @@ fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, 
     let body = match result.get("body") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => {
+            let given = content_type.is_some();
             let content_type = content_type.unwrap_or_else(|| "text/html; charset=UTF-8".to_owned());
-            let is_base64 = is_base64.unwrap_or_else(|| !is_text(content_type.as_bytes()));
-            let bytes = if is_base64 { decoded(text)? } else { text.clone().into_bytes() };
-            Some((content_type, Body::Bytes(bytes))).filter(|(_, body)| !matches!(body, Body::Bytes(b) if b.is_empty()))
+            let is_bytes = is_base64.unwrap_or_else(|| given && !text.is_empty() && needs_base64(&content_type, text));
+            let of_json = || {
+                let looks = is_base64.is_none() && given && is_json_type(content_type.as_bytes());
+                let decoded = decoded(text).ok().filter(|_| looks && text.len().is_multiple_of(4))?;
+                (!is_json(text.as_bytes()) && is_json(&decoded)).then_some(decoded)
+            };
+            let text_label = label(&content_type).ok_or(Objection::Undecided);
+            let (label, bytes) = if is_bytes {
+                (content_type.clone(), decoded(text)?)
+            } else if let Some(decoded) = of_json() {
+                (text_label?, decoded)
+            } else {
+                (text_label?, text.clone().into_bytes())
+            };
+            Some((label, Body::Bytes(bytes))).filter(|(_, body)| !matches!(body, Body::Bytes(b) if b.is_empty()))
         }
         Some(_) if is_base64 == Some(true) => return Err(Objection::Broken),
         Some(_) if content_type.as_ref().is_some_and(|label| !is_text(label.as_bytes())) => {
             return Err(Objection::Broken);
         }
-        Some(json) => Some((content_type.unwrap_or_else(|| "application/json".to_owned()), Body::Json(json.clone()))),
+        Some(json) => {
+            let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
+            Some((label(&content_type).ok_or(Objection::Undecided)?, Body::Json(json.clone())))
+        }
     };
     let status = code.unwrap_or(if body.is_some() { status } else { empty });
     Ok(Shaped { status, headers, body: body.filter(|_| !WITHOUT_BODY.contains(&status)) })
@@ -196,8 +220,7 @@ fn lines(headers: &Map<String, Value>) -> Result<Vec<(String, Value)>, Objection
         if !is_token(&name) {
             return Err(Objection::Broken);
         }
-        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        for value in values {
+        for value in flat(value, 8)? {
             let value = match value {
                 Value::String(text) if text.chars().any(|c| c != '\t' && c < ' ' || c == '\u{7f}') => {
                     return Err(Objection::Broken);
@@ -215,6 +238,15 @@ fn lines(headers: &Map<String, Value>) -> Result<Vec<(String, Value)>, Objection
         return Err(Objection::Broken);
     }
     if bytes > 50_000 { Err(Objection::Undecided) } else { Ok(lines) }
+}
+
+/// The values of an array and of those in it, so many deep at most.
+fn flat(value: &Value, levels: usize) -> Result<Vec<Value>, Objection> {
+    let Value::Array(values) = value else { return Ok(vec![value.clone()]) };
+    if levels == 0 {
+        return Err(Objection::Broken);
+    }
+    values.iter().map(|value| flat(value, levels - 1)).collect::<Result<Vec<_>, _>>().map(|all| all.concat())
 }
 
 /// The digit of base64 for six bits.

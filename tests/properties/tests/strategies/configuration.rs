@@ -58,6 +58,7 @@ fn attribute() -> BoxedStrategy<String> {
         words("mode", &["\"result\"", "\"activation\"", "\"metadata\"", "\"async\""]),
         words("parameters", &["\"http\"", "\"http\"", "\"body\""]),
         words("request_body", &["\"pause\"", "\"buffer_filter\""]),
+        words("action_errors", &["\"pass\"", "\"hide\""]),
         words("on_timeout", &["\"error\"", "\"accept\""]),
         words("path_prefix", &["\"/a\"", "\"/a/b//\"", "\"/\"", "\"/\\\"\\\\\""]),
         words("forward_headers", &["[]", "[\"Cookie\", \"cookie\"]", "[\"authorization\"]"]),

@@ -1,0 +1,1 @@
+function main() { return {"headers":{"x-a":["a",["b",["c"]],[]]}}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":{"a":1},"headers":{"content-type":""}}; }

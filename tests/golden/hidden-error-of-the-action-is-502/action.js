@@ -1,0 +1,1 @@
+function main() { return {"error":{"stack":"at secret.js:7"}}; }

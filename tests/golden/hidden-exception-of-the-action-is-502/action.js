@@ -1,0 +1,1 @@
+function main() { throw new Error("at secret.js:7"); }

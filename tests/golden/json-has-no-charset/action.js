@@ -1,0 +1,1 @@
+function main() { return {"body":"{}","headers":{"content-type":"application/json; charset=latin1"}}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":"true","headers":{"content-type":"application/json"}}; }

@@ -1,0 +1,1 @@
+function main() { return {"error":{"body":"no such order","statusCode":404}}; }

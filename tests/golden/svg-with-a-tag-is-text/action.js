@@ -1,0 +1,1 @@
+function main() { return {"body":"<svg/>","headers":{"content-type":"image/svg+xml"}}; }
