@@ -256,7 +256,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         keys: source.apisix.as_ref().map(|(_, keys)| keys.as_slice()),
         is_every,
         limit,
-        deadline: source.configuration.deadline(),
+        timeout: source.configuration.timeout(),
         options,
     };
     let document = match options.form {
