@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::config::mistake::ConfigError;
-use openwhisk_filter::config::settings::Mode;
+use openwhisk_filter::config::settings::{ActionErrors, Mode};
 use serde_json::Value;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
@@ -211,6 +211,10 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         source.configuration.sites().iter().any(|site| site.settings.mode() == Mode::Metadata).then(|| {
             "`result` is false, or `mode` is \"metadata\": whoever asks gets the code of the action and its bound parameters, \
              and nothing is executed; `mode`: \"activation\" executes it and gives its record"
+                .to_owned()
+        }),
+        source.configuration.sites().iter().any(|site| site.settings.action_errors() == ActionErrors::Pass).then(|| {
+            "`action_errors` is \"pass\": clients see messages and stacks of failed actions; \"hide\" keeps them in the log"
                 .to_owned()
         }),
         (!tokens.is_empty()).then(|| {
