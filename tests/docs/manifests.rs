@@ -154,6 +154,33 @@ fn the_parts_of_the_manifest_of_istio_fit_together() {
         assert_eq!(*the_only_patch(buffer, name), selection, "{name}");
     }
     assert_eq!(filter_patches(buffer).count(), 3);
+
+    // A 400 closes no connection, as in the reference.
+    assert_eq!(of_http1(&manager_patch(buffer)), of_http1(&reference_manager()));
+}
+
+/// What a manager of connections says of HTTP/1.1.
+fn of_http1(manager: &Value) -> &Value {
+    let options = &manager["http_protocol_options"];
+    assert_eq!(options["override_stream_error_on_invalid_http_message"], true, "{options}");
+    options
+}
+
+/// What is changed in the manager of connections.
+fn manager_patch(filter: &Value) -> Value {
+    let found: Vec<_> = patches(filter, "NETWORK_FILTER").collect();
+    let [patch] = found[..] else { panic!("{} patches of the manager", found.len()) };
+    let name = "/match/listener/filterChain/filter/name";
+    assert_eq!(patch.pointer(name), Some(&json!("envoy.filters.network.http_connection_manager")));
+    assert_eq!(patch["patch"]["operation"], "MERGE");
+    patch["patch"]["value"]["typed_config"].clone()
+}
+
+/// The manager of connections in the reference configuration.
+fn reference_manager() -> Value {
+    let reference: Value = serde_saphyr::from_str(REFERENCE).expect("YAML");
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    reference.pointer(manager).expect("the manager is the first filter").clone()
 }
 
 /// The filters that `openwhisk-envoy` prints for a configuration.
@@ -193,8 +220,10 @@ fn the_only_patch<'a>(filter: &'a Value, before: &str) -> &'a Value {
 fn envoy_accepts_what_istio_makes_of_the_patches() {
     let manifest = Manifest::read(ISTIO);
     let buffer = &manifest.the("EnvoyFilter")["spec"];
+    let patched = manager_patch(buffer);
     let manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": patched["@type"],
+        "http_protocol_options": patched["http_protocol_options"],
         "stat_prefix": "test",
         "http_filters": [
             the_only_patch(buffer, "extensions.istio.io/wasmplugin/istio-system.openwhisk"),

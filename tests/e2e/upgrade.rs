@@ -13,14 +13,17 @@ use testbed::http2::client::{ask_stream, in_http2};
 use testbed::script;
 use testbed::upstream::Upstream;
 
-use crate::bootstrap::{Line, Reference, route};
+use crate::bootstrap::{Line, Reference, route, routes};
 use crate::composition::MANAGER;
-use crate::stage::{Plan, config};
+use crate::stage::{Behind, Plan, Site, config};
 
 const READY: &str = "{\"ready\":true}";
 
 /// What a client sends to open a websocket.
 const UPGRADE: [(&str, &str); 2] = [("connection", "Upgrade"), ("upgrade", "websocket")];
+
+/// A request for a tunnel.
+const CONNECT: &[u8] = b"CONNECT gateway.example:443 HTTP/1.1\r\nhost: gateway.example:443\r\n\r\n";
 
 /// Adds the tests.
 pub fn add(plan: &mut Plan) {
@@ -31,6 +34,7 @@ pub fn add(plan: &mut Plan) {
     plan.test_alone("upgrade::a_websocket_on_another_route_works", other_route);
     plan.test_alone("upgrade::connect_and_trace_are_refused_at_once", refused);
     plan.test_alone("upgrade::an_extended_connect_is_a_get", extended);
+    connects(plan);
 }
 
 /// An Envoy that lets requests for another protocol in, as Istio and Envoy Gateway do.
@@ -212,17 +216,18 @@ fn other_route() {
 fn refused() {
     let setup = Setup::new("pause");
     let trace = head("TRACE", "/hello", &[]);
-    let connect = b"CONNECT gateway.example:443 HTTP/1.1\r\nhost: gateway.example:443\r\n".to_vec();
-    for (name, head) in [("TRACE", trace), ("CONNECT", connect)] {
-        check_refused(name, &ask_and_leave(setup.port, &[&head[..], b"\r\n"].concat()));
-    }
-    let over_http2 = in_http2(setup.port, async |client| {
-        let request = http::Request::connect("gateway.example:443").body(()).expect("a request");
-        ask_stream(client, request, false).await
-    });
-    check_refused("CONNECT", &over_http2);
+    check_refused("TRACE", &ask_and_leave(setup.port, &[&trace[..], b"\r\n"].concat()));
+    check_refused("CONNECT", &ask_and_leave(setup.port, CONNECT));
+    check_refused("CONNECT", &connect_over_http2(setup.port));
     assert_eq!(setup.openwhisk.seen().calls, []);
     setup.check();
+}
+
+fn connect_over_http2(port: u16) -> Reply {
+    in_http2(port, async |client| {
+        let request = http::Request::connect("gateway.example:443").body(()).expect("a request");
+        ask_stream(client, request, false).await
+    })
 }
 
 fn check_refused(method: &str, reply: &Reply) {
@@ -250,4 +255,35 @@ fn extended() {
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].body, b"");
     setup.check();
+}
+
+/// Who answers CONNECT on a listener without `upgrade_configs` for it.
+fn connects(plan: &mut Plan) {
+    let some = json!({ "routes": { "hello": {} } });
+    let mut tunnel = route("tunnel", "tunnel", "/");
+    tunnel["match"] = json!({ "connect_matcher": {} });
+    let with_route = json!({ "manager": routes(&json!([tunnel])) });
+    let rows = [
+        ("the_filter_in_the_reference", json!({}), Value::Null, 405),
+        ("envoy_where_there_is_no_route_for_it", some.clone(), Value::Null, 404),
+        ("envoy_where_there_is_a_route_for_it", some, with_route, 403),
+    ];
+    for (who, attributes, changes, status) in rows {
+        let name = format!("upgrade::connect_is_refused_by::{who}");
+        let behind = Behind::Script(script::result(READY));
+        plan.site_with(Site { name: name.clone(), config: config(&name, attributes), behind }, changes);
+        plan.test(&name.clone(), move |stage| {
+            let port = stage.port(&name);
+            for reply in [ask_and_leave(port, CONNECT), connect_over_http2(port)] {
+                assert_eq!(reply.status, status);
+                if status == 405 {
+                    check_refused("CONNECT", &reply);
+                } else {
+                    assert_eq!(reply.body, b"");
+                }
+            }
+            assert_eq!(stage.upstream(&name).seen().calls, []);
+            stage.check_good();
+        });
+    }
 }

@@ -41,8 +41,8 @@ pub struct Parts<'a> {
     pub is_every: bool,
     /// How much of a request the listener holds.
     pub limit: u64,
-    /// How long the longest call may take.
-    pub deadline: Duration,
+    /// The longest `timeout`.
+    pub timeout: Duration,
     /// Whether a buffer filter holds the requests.
     pub has_buffer_filter: bool,
     /// What the operator said.
@@ -67,7 +67,8 @@ pub fn header(parts: &Parts<'_>) -> String {
             "- clusters: into static_resources. The one without a host is for the routes of the filter.",
             &limit,
             "  its manager has an `initial_stream_window_size` of HTTP/2. A `request_timeout` and a `stream_idle_timeout`",
-            "  must be longer than the longest `timeout`.",
+            "  must be longer than the longest `timeout`. Without the `http_protocol_options`",
+            "  `override_stream_error_on_invalid_http_message: true` each 400 of an action closes a connection of HTTP/1.1.",
         ],
     };
     match (parts.options.form, parts.is_every) {
@@ -177,7 +178,7 @@ fn manager(parts: &Parts<'_>) -> Node {
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         |manager| {
             let manager = manager.with("stat_prefix", "gateway").with("access_log", vec![log]);
-            let manager = edge::clients(manager, parts.limit, parts.deadline);
+            let manager = edge::clients(manager, parts.limit, parts.timeout);
             let manager = if parts.keys.is_some() { as_nginx(manager) } else { edge::paths(manager) };
             manager
                 .with("route_config", route_config(parts))

@@ -55,9 +55,9 @@ impl Configuration {
         self.sites().iter().any(|site| site.settings.request_body() == RequestBody::BufferFilter)
     }
 
-    /// How long the longest call may take.
-    pub fn deadline(&self) -> Duration {
-        self.sites().iter().map(|site| site.settings.deadline()).max().unwrap_or_default()
+    /// The longest `timeout`.
+    pub fn timeout(&self) -> Duration {
+        self.sites().iter().map(|site| site.settings.timeout()).max().unwrap_or_default()
     }
 
     /// All that it serves.

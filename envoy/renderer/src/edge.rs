@@ -16,15 +16,15 @@ const STREAMS: u64 = 100;
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How long a client may be silent.
+/// How long a client may be silent. More than a call may take beyond its `timeout`.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How long a client may take for a whole request, as Envoy's page has it.
 const REQUEST: Duration = Duration::from_secs(300);
 
 /// Adds to the manager of connections what it says about clients: a request may have `limit` bytes, and wait as long as
-/// `deadline` for its action.
-pub fn clients(manager: Map, limit: u64, deadline: Duration) -> Map {
+/// `timeout` for its action.
+pub fn clients(manager: Map, limit: u64, timeout: Duration) -> Map {
     let address = Node::from(true).about(
         "Clients cannot say who they are in headers that are Envoy's to set: their address is that of the connection.\n\
          Change: behind a load balancer add `xff_num_trusted_hops: 1`.",
@@ -36,13 +36,17 @@ pub fn clients(manager: Map, limit: u64, deadline: Duration) -> Map {
         .with("@type", "type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig")
         .with("pack_trace_reason", as_it_is);
     let head = Node::from(HEAD).about("How long a client may take for the head of a request.");
-    let request = Node::from(REQUEST.saturating_add(deadline))
+    let request = Node::from(REQUEST.saturating_add(timeout))
         .about("Change: how long for a whole request, 300 s, and for the action: the longest `timeout`.");
-    let idle = Node::from(IDLE.saturating_add(deadline)).about(
+    let idle = Node::from(IDLE.saturating_add(timeout)).about(
         "Change: how long nothing may move. Longer than the longest `timeout`, for nothing moves while an action runs.",
     );
     let underscores = Node::from("DROP_HEADER")
         .about("Many programs take `_` for `-`: `x_user` would get by a filter that sets or removes `x-user`.");
+    let kept = Node::from(true).about(
+        "Otherwise Envoy closes a connection of HTTP/1.1 after each 400, that of an action as well. After a request whose\n\
+         end it cannot be sure of it still does.",
+    );
     let streams = Node::from(STREAMS)
         .about("How many requests a connection may have open: many calls at a time need many connections.");
     let window = Node::from(limit).about(
@@ -58,6 +62,7 @@ pub fn clients(manager: Map, limit: u64, deadline: Duration) -> Map {
         .with("request_timeout", request)
         .with("stream_idle_timeout", idle)
         .with("common_http_protocol_options", Map::new().with("headers_with_underscores_action", underscores))
+        .with("http_protocol_options", Map::new().with("override_stream_error_on_invalid_http_message", kept))
         .with(
             "http2_protocol_options",
             Map::new()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::config::mistake::ConfigError;
-use openwhisk_filter::config::settings::Mode;
+use openwhisk_filter::config::settings::{ActionErrors, Mode};
 use serde_json::Value;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
@@ -213,6 +213,10 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
              and nothing is executed; `mode`: \"activation\" executes it and gives its record"
                 .to_owned()
         }),
+        source.configuration.sites().iter().any(|site| site.settings.action_errors() == ActionErrors::Pass).then(|| {
+            "`action_errors` is \"pass\": clients see messages and stacks of failed actions; \"hide\" keeps them in the log"
+                .to_owned()
+        }),
         (!tokens.is_empty()).then(|| {
             format!(
                 "the key itself stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
@@ -256,7 +260,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         keys: source.apisix.as_ref().map(|(_, keys)| keys.as_slice()),
         is_every,
         limit,
-        deadline: source.configuration.deadline(),
+        timeout: source.configuration.timeout(),
         options,
     };
     let document = match options.form {

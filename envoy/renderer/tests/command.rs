@@ -9,15 +9,15 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 const GOOD: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://OPENWHISK_NOT_SET", "namespace": "n", "action": "a",
-        "max_concurrency": 1000}"#;
+        "max_concurrency": 1000, "action_errors": "hide"}"#;
 
 /// The same with a variable that is not for the filter.
 const FOREIGN: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://AWS_KEY", "namespace": "n", "action": "a",
-        "max_concurrency": 1000}"#;
+        "max_concurrency": 1000, "action_errors": "hide"}"#;
 
 /// Two of them.
 const FOREIGN_TWICE: &str = r#"{"api_host": "http://ow", "service_token": "$ENV://AWS_KEY", "namespace": "n", "action": "a",
-    "max_concurrency": 1000, "routes": {"x": {}, "y": {"service_token": "$ENV://OTHER_KEY"}}}"#;
+    "max_concurrency": 1000, "action_errors": "hide", "routes": {"x": {}, "y": {"service_token": "$ENV://OTHER_KEY"}}}"#;
 
 const APISIX: &str = r#"{"uri": "/x", "remote_addrs": ["10.0.0.0/8"], "plugins": {"cors": {}, "key-auth": {},
     "openwhisk": {"api_host": "http://ow", "service_token": "alice:wonderland", "namespace": "n", "action": "a"}}}"#;
@@ -154,7 +154,7 @@ fn keys_go_to_a_file_of_their_owner_and_nowhere_else() {
 #[test]
 fn a_summary_tells_programs_what_is_served() {
     let routes = r#"{"api_host": "http://ow", "service_token": "$env://OPENWHISK_NOT_SET", "namespace": "n", "action": "a",
-        "max_concurrency": 1000, "package": "p", "routes": {"ü": {"package": null}, "y": {"action": "b",
+        "max_concurrency": 1000, "action_errors": "hide", "package": "p", "routes": {"ü": {"package": null}, "y": {"action": "b",
         "api_host": "https://far:1/x", "service_token": "alice:wonderland"}}}"#;
     let apisix = r#"{"routes": [
         {"id": 1, "uri": "/x/*", "host": "*.example", "methods": ["PUT", "GET"], "plugins": {"openwhisk":

@@ -9,7 +9,7 @@ use http::{HeaderMap, Response};
 use super::table::{BROKE, BROKEN_OFF, ENDED_AT_ONCE, LATE, LATE_BEHIND_HEAD, READY, UNREACHABLE, not_openwhisk};
 use super::{Does, FIT, RESULT, Row, ok};
 use testbed::http2::Part;
-use testbed::script::{breaks_off_after, drips, sends, silent, stalls_after};
+use testbed::script::{Greeting, breaks_off_after, drips, sends, silent, stalls_after};
 use testbed::upstream::Connection;
 
 /// All of it.
@@ -22,7 +22,19 @@ fn connections() -> Vec<Row> {
         connection.send(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
         Err(io::ErrorKind::ConnectionAborted.into())
     };
+    // Frames of the stream 1, the first, and of the connection. Source: RFC 9113, 6.2 and 6.8.
+    let writes = |frames: &'static [u8]| {
+        let greeting: Greeting = Arc::new(move |connection| {
+            connection.read_frames()?;
+            connection.send(frames)?;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        });
+        Does::Greet(greeting)
+    };
     vec![
+        ("closed_in_the_head", writes(b"\0\0\x14\x01\x04\0\0\0\x01\x88"), BROKE),
+        ("closed_before_the_end_of_the_head", writes(b"\0\0\x01\x01\0\0\0\0\x01\x88"), BROKE),
+        ("an_end_before_the_call_that_is_told", writes(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0"), UNREACHABLE),
         ("refused", Does::Refuse, UNREACHABLE),
         ("closed_at_once", Does::Greet(Arc::new(|_| Err(io::ErrorKind::ConnectionAborted.into()))), ENDED_AT_ONCE),
         ("reset_at_once", Does::Greet(Arc::new(Connection::reset)), ENDED_AT_ONCE),

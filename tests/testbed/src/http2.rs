@@ -3,5 +3,5 @@
 pub mod client;
 mod server;
 
-pub(crate) use server::serve;
 pub use server::{Part, Stream};
+pub(crate) use server::{read_frames, serve};

@@ -344,6 +344,11 @@ impl Connection {
         self.socket()?.read_exact(&mut vec![0; size])
     }
 
+    /// Reads a call in HTTP/2 frame by frame, before the connection is one of HTTP/2.
+    pub fn read_frames(&mut self) -> io::Result<()> {
+        http2::read_frames(self.socket()?)
+    }
+
     /// Resets the connection, in HTTP/2 the stream: what was sent last may get lost.
     pub fn reset(&mut self) -> io::Result<()> {
         if let Wire::Http1(stream) = &self.wire {

@@ -163,6 +163,17 @@ fn what_the_operator_should_know_is_one_sentence() {
             &plain,
             Some("the key itself stands in `routes[\"x\"].service_token`"),
         ),
+        (
+            config(json!({ "action_errors": null })),
+            &plain,
+            Some("`action_errors` is \"pass\": clients see messages and stacks"),
+        ),
+        (
+            config(json!({ "routes": { "x": {}, "y": { "action_errors": "pass" }, "z": { "action_errors": null } } })),
+            &plain,
+            Some("`action_errors` is \"pass\": "),
+        ),
+        (config(json!({ "action_errors": "pass", "routes": { "x": { "action_errors": "hide" } } })), &plain, None),
         (config(json!({ "max_concurrency": null })), &plain, Some("`max_concurrency` is not set: ")),
         (config(json!({ "max_req_body_size": 67_108_864 })), &plain, Some("`max_req_body_size` is 67108864")),
         (config(json!({})), &ca, Some("`--ca` has no effect")),

@@ -31,7 +31,7 @@ fn root() -> PathBuf {
 /// A small configuration with some attributes set, or removed with null.
 fn config(attributes: Value) -> String {
     let mut config = json!({ "api_host": "http://ow", "service_token": "$ENV://OPENWHISK_TOKEN", "namespace": "n", "action": "a",
-        "max_concurrency": 100 });
+        "max_concurrency": 100, "action_errors": "hide" });
     let fields: serde_json::Map<String, Value> = serde_json::from_value(attributes).expect("an object");
     fields.into_iter().for_each(|(name, value)| config[name] = value);
     config.as_object_mut().expect("an object").retain(|_, value| !value.is_null());

@@ -1,6 +1,6 @@
 //! The side of an upstream that speaks HTTP/2, strictly: `h2` resets a call with a header of connections.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, mpsc as blocking};
 use std::thread;
@@ -106,6 +106,26 @@ fn head(text: &[u8]) -> (Response<()>, usize) {
         response = response.header(name, value);
     }
     (response.body(()).expect("a head"), length)
+}
+
+/// Reads the beginning of a connection up to the end of the first call, for an upstream that writes its frames itself.
+///
+/// Source: RFC 9113, 3.4, 4.1, 6.5 and 6.9.
+pub fn read_frames(stream: &mut TcpStream) -> io::Result<()> {
+    // Windows of 16 MiB for the call and for the connection, so that all of it comes.
+    stream.write_all(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x01\0\0\0\0\0\x04\x08\0\0\0\0\0\x01\0\0\0")?;
+    stream.read_exact(&mut [0; 24])?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let [a, b, c, kind, flags, ..] = head;
+        let size = u32::from_be_bytes([0, a, b, c]);
+        io::copy(&mut stream.take(size.into()), &mut io::sink())?;
+        let ends_stream = flags & 1 == 1;
+        if matches!(kind, 0 | 1) && ends_stream {
+            return Ok(());
+        }
+    }
 }
 
 /// Serves a connection until it ends. `script` runs on a thread of its own for each call and its trailers.
