@@ -262,6 +262,10 @@ fn json_in_base64(text: &str) -> Result<Option<Vec<u8>>, NoReply> {
 
 /// What a text in base64 stands for. `rule` is the one that it breaks where it is none.
 fn decoded(text: &str, rule: Rule) -> Result<Vec<u8>, NoReply> {
+    // The padding may be left out, but not a part of it.
+    if text.ends_with('=') && !text.len().is_multiple_of(4) {
+        return Err(BrokenRule::new(rule, text).into());
+    }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(base64::decoded_len_estimate(text.len())).map_err(|_| NoReply::OutOfMemory)?;
     BASE64.decode_vec(text, &mut bytes).map_err(|_| BrokenRule::new(rule, text))?;
@@ -423,6 +427,36 @@ mod tests {
         ];
         for (result, expected) in cases {
             assert_eq!(shown(&shaped(result)), expected, "{result}");
+        }
+    }
+
+    #[test]
+    fn short_base64_is_decoded_with_or_without_its_padding() {
+        let cases = [
+            ("Y", None),
+            ("YQ", Some("a")),
+            ("YQ=", None),
+            ("YQ==", Some("a")),
+            ("YWI", Some("ab")),
+            ("YWI=", Some("ab")),
+            ("YWJj", Some("abc")),
+            ("YWJjZ", None),
+            ("Y===", None),
+            ("====", None),
+            (" YQ==", None),
+            ("YQ==\\n", None),
+            ("_-_-", None),
+        ];
+        for (text, bytes) in cases {
+            for label in ["image/png", "a/b", "image/svg+xml", "multipart/form-data; boundary=x"] {
+                let result = format!(r#"{{"body": "{text}", "headers": {{"content-type": "{label}"}}}}"#);
+                let reply = reply_to_result(&result).ok().flatten().map(|reply| reply.body);
+                assert_eq!(reply.as_deref(), bytes.map(str::as_bytes), "{result}");
+            }
+            for label in ["application/json", "a/b+json", "text/plain", "text/javascript", "application/soap+xml"] {
+                let result = format!(r#"{{"body": "{text}", "headers": {{"content-type": "{label}"}}}}"#);
+                assert_eq!(shaped(&result).body, text.replace("\\n", "\n").as_bytes(), "{result}");
+            }
         }
     }
 

@@ -346,7 +346,10 @@ mod tests {
         let http = r#", "parameters": "http""#;
         let cases = [
             (body, "", arrays(200), true),
+            (body, "", arrays(199), true),
             (body, "", arrays(201), false),
+            (body, "", arrays(900), false),
+            (body, "", arrays(1000), false),
             (body, "", in_an_object(200), true),
             (body, "", in_an_object(201), false),
             (body, "", "[".repeat(100_000), false),

@@ -259,7 +259,7 @@ fn decoded(text: &str) -> Result<Vec<u8>, Objection> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
     if padding > 0 && !text.len().is_multiple_of(4) || padding > 2 {
-        return Err(Objection::Undecided);
+        return Err(Objection::Broken);
     }
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0_u32);
