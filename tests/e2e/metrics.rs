@@ -115,7 +115,7 @@ fn in_flight() {
     envoy.wait_for_counter(gauge, |calls| calls == 2);
     slow.kill();
     for stream in &mut streams {
-        assert_eq!(client::read_only_reply(stream, "GET").status, 503);
+        assert_eq!(client::read_only_reply(stream, "GET").status, 502);
     }
     envoy.wait_for_counter(gauge, |calls| calls == 0);
     assert_eq!(envoy.complaints(), Vec::<String>::new());
