@@ -26,9 +26,13 @@ impl MediaType {
         match parts.next().unwrap_or_default() {
             "application/json" => Self::Json,
             "application/x-www-form-urlencoded" => Self::Form,
-            "application/xml" | "application/javascript" | "application/x-javascript" | "application/ecmascript" => {
-                Self::Text
-            }
+            "application/xml"
+            | "application/xml-dtd"
+            | "application/x-latex"
+            | "application/base64"
+            | "application/javascript"
+            | "application/x-javascript"
+            | "application/ecmascript" => Self::Text,
             other if other.ends_with("+json") => Self::Json,
             other if other.starts_with("text/") || other.ends_with("+xml") => Self::Text,
             other if is_known_binary(other) => Self::Binary,
@@ -41,8 +45,8 @@ impl MediaType {
 /// Whether a type, in lower case, is one whose bytes are no text whatever charset it names.
 fn is_known_binary(essence: &str) -> bool {
     let kind = essence.split_once('/').map_or(essence, |(kind, _)| kind);
-    matches!(kind, "image" | "audio" | "video" | "font")
-        || matches!(essence, "application/octet-stream" | "application/pdf" | "application/zip")
+    matches!(kind, "image" | "audio" | "video" | "font" | "multipart")
+        || matches!(essence, "application/octet-stream" | "application/pdf" | "application/zip" | "application/gzip")
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crate::media_type::MediaType;
 /// Types that end in `+xml` and are texts to `OpenWhisk`. A body of any other must be base64 there.
 ///
 /// Source: observed on a real `OpenWhisk`.
-const XML_TEXTS: &[&str] = &["application/xhtml+xml", "application/soap+xml", "application/atom+xml"];
+const XML_TEXTS: &[&str] =
+    &["application/xhtml+xml", "application/soap+xml", "application/atom+xml", "application/problem+xml"];
 
 /// A text whose events name no charset: they are UTF-8.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -31,7 +32,7 @@ impl ContentType {
         let text = String::from_utf8_lossy(value.as_bytes());
         let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let is_type = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-        if !is_type {
+        if !is_type || !parameters(&text).skip(1).all(is_parameter) {
             return Err(BrokenRule::new(Rule::ContentType, &text));
         }
         let kind = MediaType::of(value.as_bytes());
@@ -59,13 +60,10 @@ impl ContentType {
         self.value
     }
 
-    /// The header of a text in UTF-8: with that as its charset, or without any for JSON.
+    /// The header of a text in UTF-8: with that as its charset, or without any where types of that kind have none.
     pub fn of_text(self) -> HeaderValue {
-        let charset = match self.kind {
-            MediaType::Text if self.essence != EVENT_STREAM => CHARSET,
-            MediaType::Json => "",
-            MediaType::Text | MediaType::Form | MediaType::Binary => return self.value,
-        };
+        let is_labelled = self.kind == MediaType::Text && self.essence != EVENT_STREAM;
+        let charset = if is_labelled { CHARSET } else { "" };
         let text = String::from_utf8_lossy(self.value.as_bytes());
         let mut label: String = parameters(&text).filter(|part| !is_charset(part)).collect::<Vec<_>>().join(";");
         label.push_str(charset);
@@ -83,6 +81,17 @@ fn parameters(text: &str) -> impl Iterator<Item = &str> {
         is_end
     });
     parts.map(str::trim_end)
+}
+
+/// Whether it is a name and a value, or empty. A quote anywhere else could hide what comes behind it.
+fn is_parameter(text: &str) -> bool {
+    let is_quoted = |value: &str| {
+        let inside = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inside.is_some_and(|inside| !inside.replace("\\\\", "").replace("\\\"", "").contains(['"', '\\']))
+    };
+    let text = text.trim();
+    text.is_empty()
+        || text.split_once('=').is_some_and(|(name, value)| is_token(name) && (is_token(value) || is_quoted(value)))
 }
 
 fn is_charset(parameter: &str) -> bool {
@@ -120,7 +129,9 @@ mod tests {
             ("application/json; charset=utf-8", "application/json"),
             ("application/hal+json; profile=x; charset=y", "application/hal+json; profile=x"),
             ("application/x-www-form-urlencoded", "application/x-www-form-urlencoded"),
-            ("image/png; charset=x", "image/png; charset=x"),
+            ("image/png; charset=x", "image/png"),
+            ("text/event-stream; charset=utf-16", "text/event-stream"),
+            ("application/x-www-form-urlencoded;charset=latin1", "application/x-www-form-urlencoded"),
         ];
         for (given, expected) in cases {
             assert_eq!(read(given).map(ContentType::of_text), Ok(HeaderValue::from_static(expected)), "{given}");
@@ -129,10 +140,22 @@ mod tests {
 
     #[test]
     fn what_is_no_type_breaks_a_rule() {
-        for text in ["", "json", "text/", "/plain", "a/b/c", "text/plain, text/css", "a b/c", "5", "é/a", ";a/b"] {
+        for text in
+            ["", "json", "text/", "/plain", "a/b/c", "text/plain, text/css", "a b/c", "5", "é/a", ";a/b", "a/b; x"]
+        {
             assert_eq!(read(text).err(), Some(Rule::ContentType), "{text:?}");
         }
-        for text in ["a/b", "*/*", "a/b;", "a/b; x", " a/b "] {
+        for text in [
+            "a/b; c=d\"; charset=utf-7",
+            "a/b; c=\"d\"e\"; charset=utf-7",
+            "a/b; c=\"d; charset=utf-7",
+            "a/b; c=\"d\\\"; charset=utf-7",
+            "a/b; c=",
+            "a/b; =c",
+        ] {
+            assert_eq!(read(text).err(), Some(Rule::ContentType), "{text:?}");
+        }
+        for text in ["a/b", "*/*", "a/b;", " a/b ", "a/b;c=d; e=\"f\\\"\\\\;g\""] {
             assert!(read(text).is_ok(), "{text:?}");
         }
     }

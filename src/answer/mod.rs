@@ -198,11 +198,12 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
         _ => {
             let text = beginning_of_answer(&answer.body);
             // Before it stands whether it was tried again, which does not matter.
-            match text.split_once(REASON).map_or(text.as_str(), |(_, reason)| reason) {
-                reason if reason.starts_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
-                reason if reason == NO_HOST || NOT_SENT.iter().any(|not_sent| reason.starts_with(not_sent)) => {
+            match text.split_once(REASON).map(|(_, reason)| reason) {
+                Some(reason) if reason.starts_with(OVERFLOW) => Error::UnavailableUpstream { upstream },
+                Some(reason) if NOT_SENT.iter().any(|not_sent| reason.starts_with(not_sent)) => {
                     Error::Unreachable { upstream, reason: text }
                 }
+                None if text == NO_HOST => Error::Unreachable { upstream, reason: text },
                 _ => Error::ConnectionBroke { upstream, reason: text },
             }
         }
@@ -376,6 +377,11 @@ mod tests {
             ("503", reset(&ended_again), broke(&ended_again)),
             ("503", reset("reset reason: remote reset"), broke("reset reason: remote reset")),
             ("503", reset("reset reason: new"), broke("reset reason: new")),
+            (
+                "503",
+                "connection timeout".to_owned(),
+                Error::ConnectionBroke { upstream: upstream(), reason: "connection timeout".to_owned() },
+            ),
             ("503", "x".to_owned(), Error::ConnectionBroke { upstream: upstream(), reason: "x".to_owned() }),
             ("503", reset("reset reason: overflow"), Error::UnavailableUpstream { upstream: upstream() }),
             ("504", "upstream x".to_owned(), Error::DeadlinePassed { timeout: 1000, activation_id: None }),

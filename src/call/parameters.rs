@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::call::form::Form;
 use crate::call::request::Request;
-use crate::config::settings::{Mode, Parameters, Settings};
+use crate::config::settings::{LARGEST_BODY, Mode, Parameters, Settings};
 use crate::error::Error;
 use crate::header::{CREDENTIALS, OF_A_CONNECTION};
 use crate::json::OutOfMemory;
@@ -114,7 +114,10 @@ impl<'a> WholeRequest<'a> {
             Refusal::NoRoom(NoRoom::Memory) => Error::OutOfMemory,
             Refusal::Of(error) => error,
         })?;
-        parameters.finish().map_err(|_| Error::OutOfMemory)
+        let parameters = parameters.finish().map_err(|_| Error::OutOfMemory)?;
+        // With what is not of the body: the query, and the headers.
+        let is_too_large = u64::try_from(parameters.len()).unwrap_or(u64::MAX) > LARGEST_BODY;
+        if is_too_large { Err(Error::ParametersTooLarge { limit: LARGEST_BODY }) } else { Ok(parameters) }
     }
 
     /// Adds what a request tells, and what its body becomes.

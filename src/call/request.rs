@@ -165,7 +165,10 @@ impl Request {
     pub fn into_forwarded(mut self) -> Vec<(String, String)> {
         self.headers.retain(|(name, value)| FORWARDED.contains(&name.as_str()) && value.len() <= LONGEST_FORWARDED);
         let text = |(name, value): (String, Vec<u8>)| Some((name, sendable(&value)?.to_owned()));
-        self.headers.into_iter().filter_map(text).take(MOST_FORWARDED).collect()
+        // The client's lines must not keep the id from the call.
+        let (ids, others): (Vec<_>, Vec<_>) = self.headers.into_iter().partition(|(name, _)| name == REQUEST_ID);
+        let others = others.into_iter().filter_map(text).take(MOST_FORWARDED);
+        others.chain(ids.into_iter().filter_map(text).take(MOST_FORWARDED)).collect()
     }
 
     /// The last value of a header, which is the one that counts where a header is there twice.
@@ -247,6 +250,11 @@ mod tests {
             let request = Request::from_headers(sizes.iter().copied().map(state).collect());
             assert_eq!(request.into_forwarded().len(), expected, "{sizes:?}");
         }
+        let many = (0..20).map(|_| state(1)).chain([(REQUEST_ID.to_owned(), b"42".to_vec())]);
+        assert_eq!(
+            Request::from_headers(many.collect()).into_forwarded().last().map(|(_, id)| id.as_str()),
+            Some("42")
+        );
     }
 
     #[test]

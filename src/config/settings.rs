@@ -20,7 +20,7 @@ const LATE: Duration = Duration::from_millis(100);
 /// The largest body of a call, in bytes, whatever is configured: of a larger one `OpenWhisk` closes the connection.
 ///
 /// Source: observed on a real `OpenWhisk`, whose server takes 50 MiB (`pekko.http.server.parsing.max-content-length`).
-const LARGEST_BODY: u64 = 50 << 20;
+pub const LARGEST_BODY: u64 = 50 << 20;
 
 /// A value that is one of some words.
 pub trait Word: Copy + 'static {

@@ -146,6 +146,8 @@ pub enum Error {
     },
     /// It failed, which is not for the client to see (`action_errors`).
     ActionFailureHidden {
+        /// The status of `OpenWhisk`'s answer.
+        status: StatusCode,
         /// The id of the activation, if `OpenWhisk` told it.
         activation_id: Option<String>,
         /// `OpenWhisk`'s answer: JSON.
@@ -197,11 +199,19 @@ impl Error {
         self.row(|row| row.kind)
     }
 
-    /// The error without what only the author of the action should see.
+    /// The error of an invocation without what only the author of the action should see. A 502 without an id may be that of
+    /// an action, whose id somebody on the way has dropped.
     #[must_use]
     pub fn hidden(self) -> Self {
         match self {
-            Self::ActionFailed { activation_id, body } => Self::ActionFailureHidden { activation_id, body },
+            Self::ActionFailed { activation_id, body } => {
+                Self::ActionFailureHidden { status: StatusCode::BAD_GATEWAY, activation_id, body }
+            }
+            Self::Refused { status, activation_id, body, .. }
+                if activation_id.is_some() || status == StatusCode::BAD_GATEWAY =>
+            {
+                Self::ActionFailureHidden { status, activation_id, body }
+            }
             other => other,
         }
     }
@@ -315,8 +325,16 @@ mod tests {
                 502,
                 "the connection to openwhisk broke, the action may have run",
             ),
-            (Error::ActionFailureHidden { activation_id: None, body: body() }, 502, "the action failed"),
-            (Error::BrokenOff { upstream: upstream() }, 502, "the answer of openwhisk broke off"),
+            (
+                Error::ActionFailureHidden { status: StatusCode::BAD_GATEWAY, activation_id: None, body: body() },
+                502,
+                "the action failed",
+            ),
+            (
+                Error::BrokenOff { upstream: upstream() },
+                502,
+                "the answer of openwhisk broke off, the action may have run",
+            ),
             (
                 Error::NotOpenWhisk { status: StatusCode::OK, activation_id: None, retry_after: None, body: body() },
                 502,

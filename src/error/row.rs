@@ -156,7 +156,7 @@ impl Error {
             },
             Self::BrokenOff { upstream } => row! {
                 read, StatusCode::BAD_GATEWAY, BrokenOff, Operator,
-                "the answer of openwhisk broke off",
+                "the answer of openwhisk broke off, the action may have run",
                 "the answer of the upstream {upstream:?} broke off, or is larger than the host takes"
             },
             Self::AnswerTooLarge { limit, .. } => row! {
@@ -184,10 +184,10 @@ impl Error {
                 let words = beginning(body, ANSWER_QUOTED);
                 row! { read, StatusCode::BAD_GATEWAY, ActionFailed, Author, = body, "the action failed: {words:?}" }
             }
-            Self::ActionFailureHidden { body, .. } => {
+            Self::ActionFailureHidden { status, body, .. } => {
                 let words = beginning(body, HIDDEN_QUOTED);
                 row! {
-                    read, StatusCode::BAD_GATEWAY, ActionFailed, Author,
+                    read, *status, ActionFailed, Author,
                     "the action failed",
                     "the action failed: {words:?}"
                 }

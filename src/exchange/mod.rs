@@ -450,6 +450,6 @@ mod tests {
             panic!("expected a failure");
         };
         let body = String::from_utf8(reply.body).expect("UTF-8");
-        assert_eq!(body, r#"{"code":"a\"b","error":"the answer of openwhisk broke off"}"#);
+        assert_eq!(body, r#"{"code":"a\"b","error":"the answer of openwhisk broke off, the action may have run"}"#);
     }
 }

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::call::open_calls::OpenCall;
 use crate::call::parameters::parameters;
 use crate::call::request::{BodyEnd, Request};
-use crate::config::settings::{ActionErrors, RequestBody};
+use crate::config::settings::{ActionErrors, Mode, RequestBody};
 use crate::error::Error;
 use crate::exchange::step::{Progress, Step};
 use crate::proxy::Proxy;
@@ -162,11 +162,14 @@ impl Serving {
             .into_activation(self.target.settings(), self.proxy)
             .and_then(Activation::into_reply)
             .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
-            .map_err(|error| match self.target.settings().action_errors() {
-                ActionErrors::Pass => error.fit_for(self.proxy),
-                ActionErrors::Hide => error.hidden().fit_for(self.proxy),
-            });
+            .map_err(|error| if self.hides_errors() { error.hidden() } else { error })
+            .map_err(|error| error.fit_for(self.proxy));
         reply.map_or_else(|error| self.fail(error), Step::Send)
+    }
+
+    fn hides_errors(&self) -> bool {
+        let settings = self.target.settings();
+        settings.action_errors() == ActionErrors::Hide && settings.mode() != Mode::Metadata
     }
 
     fn fail(&mut self, error: Error) -> Step {

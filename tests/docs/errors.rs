@@ -47,7 +47,7 @@ fn errors() -> Vec<Error> {
         Error::AnswerTooLarge { limit: LARGEST_ANSWER, activation_id: None },
         Error::NestedTooDeeply { limit: 1 },
         Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
-        Error::ActionFailureHidden { activation_id: None, body: String::new() },
+        Error::ActionFailureHidden { status: StatusCode::BAD_GATEWAY, activation_id: None, body: String::new() },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,

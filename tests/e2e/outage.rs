@@ -84,5 +84,5 @@ fn is_unreachable(got: &Got) -> bool {
 }
 
 fn is_broken_off(got: &Got) -> bool {
-    *got == Got::Error(502, "the answer of openwhisk broke off".to_owned())
+    *got == Got::Error(502, "the answer of openwhisk broke off, the action may have run".to_owned())
 }

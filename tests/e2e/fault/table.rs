@@ -13,7 +13,8 @@ pub const BROKE: Gets = Gets { status: 502, body: Body::Error(BROKE_SENTENCE), i
 /// Whether Envoy has begun to send the call when the connection ends, is chance.
 pub const ENDED_AT_ONCE: Gets = Gets { body: Body::ErrorOrUnreachable(BROKE_SENTENCE), ..BROKE };
 pub const UNREACHABLE: Gets = Gets { status: 503, body: Body::Error("openwhisk cannot be reached"), id: false };
-pub const BROKEN_OFF: Gets = Gets { status: 502, body: Body::Error("the answer of openwhisk broke off"), id: false };
+pub const BROKEN_OFF: Gets =
+    Gets { status: 502, body: Body::Error("the answer of openwhisk broke off, the action may have run"), id: false };
 pub const LATE: Gets = Gets { status: 504, body: Body::Late, id: false };
 pub const LATE_BEHIND_HEAD: Gets = Gets { body: Body::LateBehindHead, ..LATE };
 /// The answer is complete, but its body is not JSON.

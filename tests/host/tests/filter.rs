@@ -98,7 +98,7 @@ fn failures_have_their_own_replies() {
         (Failure::Unreachable, 503, "openwhisk cannot be reached"),
         (Failure::DeadlinePassed, 504, "the action did not answer within 2000 ms"),
         (Failure::DeadlinePassedInBody, 504, "the action did not answer within 2000 ms"),
-        (Failure::BrokenOff, 502, "the answer of openwhisk broke off"),
+        (Failure::BrokenOff, 502, "the answer of openwhisk broke off, the action may have run"),
     ];
     for (failure, status, sentence) in cases {
         let mut host = host();

@@ -62,6 +62,6 @@ fn expected(ticket: &Ticket) -> Expected {
         Script::Accepted => {
             Expected::says(504, "openwhisk did not wait for the action, which goes on", ticket).about(ticket)
         }
-        _ => Expected::says(502, "the answer of openwhisk broke off", ticket),
+        _ => Expected::says(502, "the answer of openwhisk broke off, the action may have run", ticket),
     }
 }

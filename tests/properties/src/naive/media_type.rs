@@ -29,7 +29,14 @@ pub fn is_text(content_type: &[u8]) -> bool {
     let essence = essence(content_type);
     let parameters = String::from_utf8_lossy(content_type).to_ascii_lowercase();
     let has_charset = parameters.split([';', ',']).skip(1).any(|parameter| parameter.trim().starts_with("charset="));
-    let scripts = ["application/javascript", "application/x-javascript", "application/ecmascript"];
+    let scripts = [
+        "application/xml-dtd",
+        "application/x-latex",
+        "application/base64",
+        "application/javascript",
+        "application/x-javascript",
+        "application/ecmascript",
+    ];
     is_json(content_type)
         || is_form(content_type)
         || essence.starts_with("text/")
@@ -41,25 +48,23 @@ pub fn is_text(content_type: &[u8]) -> bool {
 
 /// Whether it is binary whatever charset it names.
 fn is_known_binary(essence: &str) -> bool {
-    ["image/", "audio/", "video/", "font/"].iter().any(|kind| essence.starts_with(kind))
-        || ["image", "audio", "video", "font"].contains(&essence)
-        || ["application/octet-stream", "application/pdf", "application/zip"].contains(&essence)
+    ["image/", "audio/", "video/", "font/", "multipart/"].iter().any(|kind| essence.starts_with(kind))
+        || ["image", "audio", "video", "font", "multipart"].contains(&essence)
+        || ["application/octet-stream", "application/pdf", "application/zip", "application/gzip"].contains(&essence)
 }
 
 /// The label of a text in UTF-8, or of JSON. `None` where quotes make it hard to tell.
 #[must_use]
 pub fn label(content_type: &str) -> Option<String> {
     let essence = essence(content_type.as_bytes());
-    let is_text = is_text(content_type.as_bytes()) && !is_form(content_type.as_bytes());
-    if !is_text || essence == "text/event-stream" {
-        return Some(content_type.to_owned());
-    }
+    let is_form_or_json = is_form(content_type.as_bytes()) || is_json(content_type.as_bytes());
+    let is_labelled = is_text(content_type.as_bytes()) && !is_form_or_json && essence != "text/event-stream";
     if content_type.contains('"') {
         return None;
     }
     let is_charset = |part: &str| part.split_once('=').is_some_and(|(name, _)| name.trim().to_lowercase() == "charset");
     let mut parts: Vec<_> = content_type.split(';').map(str::trim_end).filter(|part| !is_charset(part)).collect();
-    if !is_json(content_type.as_bytes()) {
+    if is_labelled {
         parts.push(" charset=UTF-8");
     }
     Some(parts.join(";"))
@@ -69,6 +74,6 @@ pub fn label(content_type: &str) -> Option<String> {
 #[must_use]
 pub fn needs_base64(content_type: &str, text: &str) -> bool {
     let essence = essence(content_type.as_bytes());
-    let is_known = ["xhtml", "soap", "atom"].iter().any(|name| essence == format!("application/{name}+xml"));
+    let is_known = ["xhtml", "soap", "atom", "problem"].iter().any(|name| essence == format!("application/{name}+xml"));
     !is_text(content_type.as_bytes()) || essence.ends_with("+xml") && !is_known && !text.contains('<')
 }

@@ -151,6 +151,14 @@ fn read(result: &Map<String, Value>, status: u16, empty: u16) -> Result<Shaped, 
         if !is_token(kind) || !is_token(subtype) {
             return Err(Objection::Broken);
         }
+        if label.contains('"') {
+            return Err(Objection::Undecided);
+        }
+        let is_parameter =
+            |part: &str| part.split_once('=').is_some_and(|(name, value)| is_token(name) && is_token(value));
+        if !label.split(';').skip(1).map(str::trim).all(|part| part.is_empty() || is_parameter(part)) {
+            return Err(Objection::Broken);
+        }
     }
     headers.retain(|(name, _)| name != "content-type");
     headers.sort_by(|(one, _), (other, _)| one.cmp(other));

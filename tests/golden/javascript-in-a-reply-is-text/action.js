@@ -1,0 +1,1 @@
+function main() { return {"body":"let a;","headers":{"content-type":"text/javascript"}}; }
