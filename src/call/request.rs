@@ -164,11 +164,15 @@ impl Request {
     #[must_use]
     pub fn into_forwarded(mut self) -> Vec<(String, String)> {
         self.headers.retain(|(name, value)| FORWARDED.contains(&name.as_str()) && value.len() <= LONGEST_FORWARDED);
-        let text = |(name, value): (String, Vec<u8>)| Some((name, sendable(&value)?.to_owned()));
         // The client's lines must not keep the id from the call.
-        let (ids, others): (Vec<_>, Vec<_>) = self.headers.into_iter().partition(|(name, _)| name == REQUEST_ID);
-        let others = others.into_iter().filter_map(text).take(MOST_FORWARDED);
-        others.chain(ids.into_iter().filter_map(text).take(MOST_FORWARDED)).collect()
+        let (mut ids, mut others) = (0_usize, 0_usize);
+        let text = |(name, value): (String, Vec<u8>)| {
+            let text = sendable(&value)?.to_owned();
+            let count = if name == REQUEST_ID { &mut ids } else { &mut others };
+            *count = count.saturating_add(1);
+            (*count <= MOST_FORWARDED).then_some((name, text))
+        };
+        self.headers.into_iter().filter_map(text).collect()
     }
 
     /// The last value of a header, which is the one that counts where a header is there twice.
