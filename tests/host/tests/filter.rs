@@ -38,7 +38,7 @@ fn a_plain_result_is_the_reply() {
     let mut host = host();
     let id = host.send(get());
     let call = host.call(id);
-    assert_eq!((call.upstream.as_str(), call.deadline), ("openwhisk", Duration::from_secs(2)));
+    assert_eq!((call.upstream.as_str(), call.deadline), ("openwhisk", Duration::from_millis(2100)));
     assert_eq!(
         (call.header(":method"), call.header("authorization")),
         (Some("POST"), Some("Basic YWxpY2U6d29uZGVybGFuZA=="))
