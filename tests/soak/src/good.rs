@@ -41,8 +41,8 @@ pub fn case(random: &mut Rng, tickets: impl Tickets) -> Case {
         }
         82..=86 => {
             let ticket = tickets(Script::Text);
-            let expected =
-                Expected::bytes(201, "text/plain", ticket.to_string()).header("x-ticket", ticket.to_string());
+            let expected = Expected::bytes(201, "text/plain; charset=UTF-8", ticket.to_string())
+                .header("x-ticket", ticket.to_string());
             (post("/echo", &ticket), expected.header("set-cookie", "a=1").header("set-cookie", "b=2").about(&ticket))
         }
         87..=91 => {
