@@ -18,7 +18,6 @@ const EVENT_STREAM: &str = "text/event-stream";
 const CHARSET: &str = "; charset=UTF-8";
 
 /// A content type, such as `text/plain` or `text/plain; charset=UTF-8`.
-#[derive(Clone)]
 pub struct ContentType {
     value: HeaderValue,
     /// Its type without parameters, in lower case.

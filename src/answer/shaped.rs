@@ -219,28 +219,30 @@ fn string_body(
         Err(NoText::HalfCharacter) => return Err(BrokenRule::new(Rule::BodyText, json).into()),
         Err(NoText::OutOfMemory) => return Err(NoReply::OutOfMemory),
     };
-    let of_bytes = |content_type: Option<ContentType>| content_type.map_or(HTML, ContentType::of_bytes);
     if is_base64 == Some(true) {
-        return Ok((of_bytes(content_type), decoded(&text, Rule::Base64Body)?));
+        let content_type = content_type.map_or(HTML, ContentType::of_bytes);
+        return Ok((content_type, decoded(&text, Rule::Base64Body)?));
     }
-    if is_base64.is_none()
-        && let Some(content_type) = &content_type
+    let Some(content_type) = content_type else { return Ok((HTML, bytes_of(text)?)) };
+    let is_undecided = is_base64.is_none();
+    if is_undecided && !text.is_empty() && content_type.needs_base64(&text) {
+        return Ok((content_type.of_bytes(), decoded(&text, Rule::BinaryBody)?));
+    }
+    if is_undecided
+        && content_type.is_json()
+        && let Some(bytes) = json_in_base64(&text)?
     {
-        if !text.is_empty() && content_type.needs_base64(&text) {
-            let bytes = decoded(&text, Rule::BinaryBody)?;
-            return Ok((content_type.clone().of_bytes(), bytes));
-        }
-        if content_type.is_json()
-            && let Some(bytes) = json_in_base64(&text)?
-        {
-            return Ok((content_type.clone().of_text(), bytes));
-        }
+        return Ok((content_type.of_text(), bytes));
     }
-    let bytes = match text {
-        Cow::Borrowed(text) => copied(text.as_bytes())?,
-        Cow::Owned(text) => text.into_bytes(),
-    };
-    Ok((content_type.map_or(HTML, ContentType::of_text), bytes))
+    Ok((content_type.of_text(), bytes_of(text)?))
+}
+
+/// The bytes of a text.
+fn bytes_of(text: Cow<'_, str>) -> Result<Vec<u8>, OutOfMemory> {
+    match text {
+        Cow::Borrowed(text) => copied(text.as_bytes()),
+        Cow::Owned(text) => Ok(text.into_bytes()),
+    }
 }
 
 /// The JSON that a text stands for in padded base64. `None` if it is JSON itself, or stands for none.
