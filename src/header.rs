@@ -13,6 +13,23 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// Headers with the client's credentials, which an action sees only if it is configured.
 pub const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
 
+/// Headers that are handed on as they are: the request id, and those that join the action's work to the
+/// client's trace.
+///
+/// Source: W3C Trace Context; openzipkin/b3-propagation. A call the filter makes carries none of them
+/// by itself.
+pub const FORWARDED: &[&str] = &[
+    REQUEST_ID,
+    "traceparent",
+    "tracestate",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+];
+
 /// Headers that belong to a connection or to how a body is sent over it.
 ///
 /// Source: RFC 9110 sections 7.6.1 and 8.6.

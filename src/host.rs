@@ -86,8 +86,7 @@ impl RootContext for Plugin {
         match Config::from_json(&json, &|name| std::env::var(name).ok()) {
             Ok(config) => {
                 let targets = Targets::new(config);
-                let (routes, actions) = targets.counts();
-                info!("openwhisk: version {}, {routes} routes, {actions} actions", env!("CARGO_PKG_VERSION"));
+                info!("openwhisk: version {}, {}", env!("CARGO_PKG_VERSION"), targets.summary());
                 let targets = Some(Rc::new(targets));
                 self.shared = Rc::new(Shared { targets, ..Shared::default() });
                 true

@@ -8,6 +8,7 @@ use crate::call::open_calls::OpenCalls;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::error::Error;
+use crate::error::key::KeySource;
 use crate::error::log_limit::LogLimit;
 use crate::metric::Numbers;
 use crate::proxy::Proxy;
@@ -111,19 +112,25 @@ impl Targets {
         }
     }
 
-    /// How many routes and actions there are; no routes if every request is served.
+    /// What there is, in words: so many routes (none if every request is served) and actions, and those without a key.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        match self {
-            Self::Every(_) => (0, 1),
+    pub fn summary(&self) -> String {
+        let is_without_key = |target: &Target| target.settings.key_source() == KeySource::Proxy;
+        let (routes, actions, without_key) = match self {
+            Self::Every(target) => (0, 1, usize::from(is_without_key(target))),
             Self::Routes(routes) => {
                 let mut actions = ByText::new();
                 for target in routes.values() {
                     actions.insert(address(&target.settings), Rc::clone(target));
                 }
-                (routes.len(), actions.len())
+                (routes.len(), actions.len(), routes.values().filter(|target| is_without_key(target)).count())
             }
-        }
+        };
+        let without_key = match without_key {
+            0 => String::new(),
+            count => format!(", {count} without a key, which the proxy has to add"),
+        };
+        format!("{routes} routes, {actions} actions{without_key}")
     }
 
     /// What is configured and has no effect on a proxy, or cannot work there: a sentence for each attribute.
@@ -178,6 +185,24 @@ mod tests {
         ];
         for (targets, proxy, route, expected) in cases {
             assert_eq!(chosen(targets, proxy, route), expected, "{route:?} on {proxy:?}");
+        }
+    }
+
+    #[test]
+    fn the_summary_tells_of_actions_without_a_key() {
+        let keyless = r#"{"api_host": "http://ow", "namespace": "n", "action": "a"}"#.to_owned();
+        let without = ", 1 without a key, which the proxy has to add";
+        for (json, expected) in [
+            (format!("{{{BASE}}}"), "0 routes, 1 actions".to_owned()),
+            (keyless, format!("0 routes, 1 actions{without}")),
+            (r#"{"routes": {}}"#.to_owned(), "0 routes, 0 actions".to_owned()),
+            (format!(r#"{{{BASE}, "routes": {{"x": {{}}, "y": {{}}}}}}"#), "2 routes, 1 actions".to_owned()),
+            (
+                format!(r#"{{{BASE}, "routes": {{"x": {{}}, "y": {{"upstream": "u"}}, "z": {{"upstream": "u"}}}}}}"#),
+                "3 routes, 2 actions, 2 without a key, which the proxy has to add".to_owned(),
+            ),
+        ] {
+            assert_eq!(targets(&json).summary(), expected, "{json}");
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::call::request::Request;
 use crate::config::api_host::ApiHost;
+use crate::config::call_headers::CallHeaders;
+use crate::config::secret::Secret;
 use crate::config::settings::{Mode, Settings};
-use crate::config::token::ServiceToken;
 use crate::proxy::Proxy;
 
 pub(crate) mod form;
@@ -32,7 +33,8 @@ pub struct CallTemplate {
     method: &'static str,
     path: String,
     api_host: Rc<ApiHost>,
-    service_token: Rc<ServiceToken>,
+    authorization: Option<Secret>,
+    call_headers: CallHeaders,
     upstream: Rc<str>,
     retries: Option<String>,
     keepalive: bool,
@@ -66,7 +68,8 @@ impl CallTemplate {
             method,
             path,
             api_host: Rc::clone(settings.api_host()),
-            service_token: Rc::clone(settings.service_token()),
+            authorization: settings.authorization().cloned(),
+            call_headers: Rc::clone(settings.call_headers()),
             upstream: Rc::clone(settings.upstream()),
             retries: (settings.retries() > 0).then(|| settings.retries().to_string()),
             keepalive: settings.keepalive(),
@@ -110,8 +113,9 @@ impl Call {
             ("accept", "application/json"),
             ("content-type", "application/json"),
             ("user-agent", USER_AGENT),
-            ("authorization", template.service_token.basic()),
         ]);
+        headers.extend(template.authorization.iter().map(|secret| ("authorization", secret.reveal())));
+        headers.extend(template.call_headers.iter().map(|(name, value)| (name.as_str(), value.reveal())));
         headers.extend(self.forwarded.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         match (self.proxy, &template.retries) {
             // Connections are the cluster's there: this header would go out in HTTP/2, too, and break the connection.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::header::REQUEST_ID;
+use crate::header::{FORWARDED, REQUEST_ID};
 use crate::proxy::Proxy;
 
 /// Methods that are about the connection and not about what a server has.
@@ -25,23 +25,6 @@ const CONTENT_TYPE: &str = "content-type";
 const METHOD: &str = ":method";
 const PATH: &str = ":path";
 const UPGRADE: &str = "upgrade";
-
-/// Headers that are handed on as they are: the request id, and those that join the action's work to the
-/// client's trace.
-///
-/// Source: W3C Trace Context; openzipkin/b3-propagation. A call the filter makes carries none of them
-/// by itself.
-const FORWARDED: &[&str] = &[
-    REQUEST_ID,
-    "traceparent",
-    "tracestate",
-    "b3",
-    "x-b3-traceid",
-    "x-b3-spanid",
-    "x-b3-parentspanid",
-    "x-b3-sampled",
-    "x-b3-flags",
-];
 
 /// The longest value that is handed on, in bytes, and the most lines. A longer one is not handed on at all: a part of it
 /// would be invalid.

@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::call_headers::CallHeaders;
 use crate::config::entry::Entry;
 use crate::config::expected::{Expected, at_least, between, words};
 use crate::config::object::Object;
 use crate::config::read::Read;
+use crate::config::secret::Secret;
 use crate::config::settings::{ActionErrors, Mode, OnTimeout, ParametersFrom, RequestBody};
 use crate::config::token::ServiceToken;
 
@@ -147,8 +149,14 @@ attributes! {
         "`ssl_verify` is false, which has no effect on apisix: its wasm runtime always verifies certificates",
     );
 
-    /// The key.
-    service_token: Rc<ServiceToken>, Both, Required, Expected::Token, Works;
+    /// The key. Once read, `authorization` says it.
+    service_token: ServiceToken, Both, Absent, Expected::Token, Works;
+
+    /// The header `authorization` of the calls.
+    authorization: Secret, Both, Absent, Expected::Secret, Works;
+
+    /// Further headers of the calls.
+    call_headers: CallHeaders, Both, Absent, Expected::CallHeaders, Works;
 
     /// The namespace of the action.
     namespace: Name, Both, Required, Expected::Name, Works;

@@ -27,6 +27,16 @@ impl<T: Clone> Entry<T> {
 }
 
 impl<T> Entry<T> {
+    /// The same about another value, made of this one.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Entry<U> {
+        match self {
+            Self::Absent => Entry::Absent,
+            Self::Null => Entry::Null,
+            Self::Wrong => Entry::Wrong,
+            Self::Value(value) => Entry::Value(make(value)),
+        }
+    }
+
     /// The value, if there is a valid one.
     pub fn value(self) -> Option<T> {
         match self {

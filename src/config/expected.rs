@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::action::InvalidName;
 use crate::config::api_host::InvalidApiHost;
+use crate::config::call_headers::MOST;
 use crate::config::settings::Word;
 use crate::header::CREDENTIALS;
 
@@ -14,6 +15,10 @@ pub enum Expected {
     ApiHost,
     /// A key.
     Token,
+    /// The value of a header, which is a secret.
+    Secret,
+    /// Headers with secret values.
+    CallHeaders,
     /// The name of a namespace, package or action.
     Name,
     /// `true` or `false`.
@@ -66,6 +71,10 @@ impl fmt::Display for Expected {
         match self {
             Self::ApiHost => InvalidApiHost::NoAddress.fmt(f),
             Self::Token => f.write_str("`user:key`, or `$ENV://NAME` for an environment variable that holds it"),
+            Self::Secret => f.write_str(
+                "the value of a header in printable ASCII, or `$ENV://NAME` for an environment variable that holds it",
+            ),
+            Self::CallHeaders => write!(f, "an object of at most {MOST} headers"),
             Self::Name => InvalidName.fmt(f),
             Self::Boolean => f.write_str("true or false"),
             Self::Number(Range { unit, smallest, largest: Some(largest) }) => {

@@ -9,6 +9,7 @@ use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
 use crate::config::entry::Entry;
 use crate::config::object::{Object, Reading, Wrong};
 use crate::config::settings::{Mode, Parameters, ParametersFrom, Settings, Word};
+use crate::config::token::ServiceToken;
 
 impl Level {
     /// The defaults, on which the top level stands.
@@ -26,6 +27,17 @@ impl Level {
     #[must_use]
     pub fn of(object: &mut Object<'_, '_>) -> Self {
         let mut level = Self::take_from(object);
+        let service_token = std::mem::take(&mut level.service_token);
+        level.authorization = match (level.authorization, service_token.map(ServiceToken::into_authorization)) {
+            (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
+            (Entry::Value(_), Entry::Value(_)) => {
+                object.wrong("authorization", Wrong::new("given beside `service_token`", &"one of them"));
+                Entry::Wrong
+            }
+            (Entry::Value(secret), _) | (_, Entry::Value(secret)) => Entry::Value(secret),
+            (Entry::Null, _) | (_, Entry::Null) => Entry::Null,
+            (Entry::Absent, Entry::Absent) => Entry::Absent,
+        };
         let result = std::mem::take(&mut level.result);
         level.mode = match (level.mode, result) {
             (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
@@ -44,17 +56,19 @@ impl Level {
 
     /// This level on top of another one, whose attributes hold where this one gives none.
     ///
-    /// The upstream goes with the address, and the key with both: one that was meant for another does not hold.
+    /// The upstream goes with the address, and what shows who calls with both: what was meant for another does not hold.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
-        let (upstream, service_token) = (self.upstream.clone(), self.service_token.clone());
+        let upstream = self.upstream.clone();
+        let (authorization, call_headers) = (self.authorization.clone(), self.call_headers.clone());
         let has_address = self.api_host != Entry::Absent;
         let mut level = self.or(base);
         if has_address {
             level.upstream = upstream;
         }
         if has_address || level.effective_upstream() != base.effective_upstream() {
-            level.service_token = service_token;
+            level.authorization = authorization;
+            level.call_headers = call_headers;
         }
         level
     }
@@ -76,7 +90,8 @@ impl Level {
         Some(Settings {
             api_host: level.api_host.value()?,
             ssl_verify: level.ssl_verify.value()?,
-            service_token: level.service_token.value()?,
+            authorization: level.authorization.value(),
+            call_headers: level.call_headers.value().unwrap_or_default(),
             action: Action::new(level.namespace.value()?, level.package.value(), level.action.value()?),
             mode: level.mode.value()?,
             parameters,
@@ -94,7 +109,7 @@ impl Level {
         })
     }
 
-    /// The upstream to which calls of this level go, and with them the key. `None` if that is not known.
+    /// The upstream to which calls of this level go, and with them who calls. `None` if that is not known.
     fn effective_upstream(&self) -> Option<Rc<str>> {
         let by_default = || self.api_host.clone().value().map(|api_host| api_host.host_and_port());
         self.upstream.clone().value().or_else(by_default)

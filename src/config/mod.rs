@@ -13,12 +13,14 @@ use crate::config::settings::Settings;
 pub mod action;
 pub mod api_host;
 pub mod attribute;
+pub mod call_headers;
 pub(crate) mod entry;
 pub mod expected;
 pub(crate) mod level;
 pub mod mistake;
 pub(crate) mod object;
 pub(crate) mod read;
+pub mod secret;
 pub mod settings;
 pub mod token;
 
@@ -212,20 +214,34 @@ mod tests {
 
     #[test]
     fn a_key_goes_to_no_other_address_than_its_own() {
+        const TOKEN: &str = r#""service_token": "alice:wonderland""#;
+        const BEARER: &str = r#""authorization": "Bearer x""#;
+        let (of_the_top, own) = (Some("Basic YWxpY2U6d29uZGVybGFuZA=="), Some("Basic Yzpk"));
         let cases = [
-            (r#""routes": {"far": {"api_host": "https://far"}}"#, true),
-            (r#""routes": {"far": {"upstream": "elsewhere"}}"#, true),
-            (r#""upstream": "here", "routes": {"far": {"upstream": "elsewhere"}}"#, true),
-            (r#""upstream": "here", "routes": {"far": {"upstream": null}}"#, true),
-            (r#""upstream": "here", "routes": {"far": {"upstream": "here"}}"#, false),
-            (r#""upstream": "here", "routes": {"far": {}}"#, false),
-            (r#""routes": {"far": {"upstream": "openwhisk.example:80"}}"#, false),
-            (r#""routes": {"far": {"upstream": "elsewhere", "service_token": "c:d"}}"#, false),
+            (TOKEN, r#""api_host": "https://far""#, None),
+            (TOKEN, r#""upstream": "elsewhere""#, None),
+            (TOKEN, r#""upstream": null"#, None),
+            (TOKEN, r#""upstream": "here""#, of_the_top),
+            (TOKEN, "", of_the_top),
+            (TOKEN, r#""upstream": "elsewhere", "service_token": "c:d""#, own),
+            (TOKEN, r#""upstream": "elsewhere", "authorization": "Bearer x""#, Some("Bearer x")),
+            (TOKEN, r#""authorization": "Bearer x""#, Some("Bearer x")),
+            (TOKEN, r#""service_token": null"#, None),
+            (TOKEN, r#""authorization": null"#, None),
+            (BEARER, "", Some("Bearer x")),
+            (BEARER, r#""service_token": "c:d""#, own),
+            (BEARER, r#""upstream": "elsewhere""#, None),
         ];
-        for (changes, is_missing) in cases {
-            let error = with(&format!("{{{changes}}}")).err().map(|error| error.to_string()).unwrap_or_default();
-            assert_eq!(error.starts_with("`routes.far.service_token` is missing"), is_missing, "{changes}: {error}");
-            assert_eq!(error.is_empty(), !is_missing, "{changes}: {error}");
+        for (top, route, expected) in cases {
+            let json = format!(
+                r#"{{"api_host": "http://openwhisk.example", "upstream": "here", "namespace": "n", "action": "a", {top},
+                     "call_headers": {{"x-key": "wonderland"}}, "routes": {{"near": {{}}, "far": {{{route}}}}}}}"#
+            );
+            let config = Config::from_json(json.as_bytes(), &|_| None).expect(&json);
+            let Config::Routes(routes) = config else { panic!("{json}") };
+            let (near, far) = (&routes["near"], &routes["far"]);
+            assert_eq!(far.authorization().map(secret::Secret::reveal), expected, "{top}, {route}");
+            assert_eq!(far.call_headers().is_empty(), far.upstream() != near.upstream(), "{top}, {route}");
         }
     }
 
@@ -265,6 +281,16 @@ mod tests {
     #[test]
     fn no_error_and_no_debug_output_shows_the_token() {
         let cases = [
+            r#"{"authorization": "Bearer wonderland"}"#,
+            r#"{"service_token": null, "authorization": "alice:wonderland"}"#,
+            r#"{"authorization": ["wonderland"]}"#,
+            r#"{"authorization": "$ENV://wonder land"}"#,
+            r#"{"call_headers": "wonderland"}"#,
+            r#"{"call_headers": {"x": " wonderland"}}"#,
+            r#"{"call_headers": {"x": ["wonderland"]}}"#,
+            r#"{"call_headers": {"alice:wonderland": "x"}}"#,
+            r#"{"call_headers": {"alice wonderland, which is a long key and stands in the place of the name": "x"}}"#,
+            r#"{"call_headers": {"authorization": "alice:wonderland"}}"#,
             r#"{"service_token": "wonderland"}"#,
             r#"{"service_token": ":wonderland"}"#,
             r#"{"service_token": "alice:wonder land"}"#,

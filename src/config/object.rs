@@ -177,6 +177,44 @@ impl<'a> Object<'a, '_> {
         })
     }
 
+    /// Reads one attribute that is an object of names that are the operator's to choose, each by `read`. Every mistake in it
+    /// is noted.
+    pub fn read_each<K: Ord, V>(
+        &mut self,
+        attribute: &str,
+        expected: &dyn fmt::Display,
+        read: impl Fn(&Self, &str, &'a RawValue) -> Result<(K, V), Wrong>,
+    ) -> Entry<BTreeMap<K, V>> {
+        let fields: Entry<Fields<'_>> = self.read_json(attribute, |_, json| {
+            serde_json::from_str(json.get()).map_err(|_| Wrong::new(kind_of(json.get()), expected))
+        });
+        let Fields { values, mut repeated } = match fields {
+            Entry::Value(fields) => fields,
+            Entry::Absent => return Entry::Absent,
+            Entry::Null => return Entry::Null,
+            Entry::Wrong => return Entry::Wrong,
+        };
+        let (mut all, mut is_wrong) = (BTreeMap::new(), false);
+        for (name, json) in values {
+            match read(self, &name, json) {
+                Ok((key, value)) => {
+                    if all.insert(key, value).is_some() {
+                        repeated.push(name);
+                    }
+                }
+                Err(wrong) => {
+                    self.wrong(&format!("{attribute}.{}", unknown(&name)), wrong);
+                    is_wrong = true;
+                }
+            }
+        }
+        for name in &repeated {
+            let attribute = self.named(&format!("{attribute}.{}", unknown(name)));
+            self.reading.note(Mistake::Repeated { attribute });
+        }
+        if is_wrong || !repeated.is_empty() { Entry::Wrong } else { Entry::Value(all) }
+    }
+
     /// Notes a wrong value.
     #[cold]
     pub fn wrong(&mut self, attribute: &str, wrong: Wrong) {

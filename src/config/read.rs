@@ -1,15 +1,20 @@
 //! How the values of attributes are read, each by its type. Each `read` is kept out of line: it would be compiled anew for
 //! every attribute of its type, which is 12 KB of the filter.
 
+use std::fmt;
 use std::rc::Rc;
 
 use serde_json::Value as Json;
 
+use serde_json::value::RawValue;
+
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::call_headers::{CallHeaders, MOST, header_name};
 use crate::config::entry::Entry;
 use crate::config::expected::{Expected, Range};
 use crate::config::object::{Object, Wrong, text};
+use crate::config::secret::{Secret, resolve};
 use crate::config::settings::Word;
 use crate::config::token::ServiceToken;
 use crate::header::CREDENTIALS;
@@ -75,18 +80,50 @@ impl Read for Rc<ApiHost> {
     }
 }
 
-/// No error shows anything of a key.
-impl Read for Rc<ServiceToken> {
+impl Read for ServiceToken {
     #[inline(never)]
     fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
-        object.read_json(attribute, |object, json| {
-            let token = match text(json) {
-                Some(text) => ServiceToken::resolve(&text, |name| object.environment(name)),
-                None => Err(kind_of(json.get()).to_owned()),
-            };
-            token.map(Self::new).map_err(|found| Wrong::new(&found, expected))
-        })
+        object.read_json(attribute, |object, json| secret(object, json, Self::parse, expected))
     }
+}
+
+/// The value of the header `authorization`.
+impl Read for Secret {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read_json(attribute, |object, json| secret(object, json, Self::parse_authorization, expected))
+    }
+}
+
+impl Read for CallHeaders {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        let headers = object.read_each(attribute, expected, |object, name, json| {
+            let name = header_name(name).map_err(|found| Wrong::new(&found.to_string(), &"another one"))?;
+            Ok((name, secret(object, json, Secret::parse, &Expected::Secret)?))
+        });
+        match headers {
+            Entry::Value(headers) if headers.len() > MOST => {
+                object.wrong(attribute, Wrong::new(&format!("an object of {} headers", headers.len()), expected));
+                Entry::Wrong
+            }
+            headers => headers.map(|headers| headers.into_iter().collect()),
+        }
+    }
+}
+
+/// Reads a secret, of which no error shows anything.
+fn secret<T, E: fmt::Display>(
+    object: &Object<'_, '_>,
+    json: &RawValue,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+    expected: &Expected,
+) -> Result<T, Wrong> {
+    let found = match text(json) {
+        Some(text) => resolve(&text, |name| object.environment(name), parse),
+        None => Err(kind_of(json.get()).to_owned()),
+    };
+    found.map_err(|found| Wrong::new(&found, expected))
 }
 
 /// The beginning of a path.

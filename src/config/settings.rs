@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::config::action::Action;
 use crate::config::api_host::{ApiHost, Scheme};
-use crate::config::token::ServiceToken;
+use crate::config::call_headers::CallHeaders;
+use crate::config::secret::Secret;
+use crate::error::key::KeySource;
 use crate::proxy::Proxy;
 
 /// Where the 202 of `OpenWhisk` is wanted (`on_timeout`), the call waits this much longer than `OpenWhisk`.
@@ -121,7 +123,8 @@ impl Word for ParametersFrom {
 pub struct Settings {
     pub(super) api_host: Rc<ApiHost>,
     pub(super) ssl_verify: bool,
-    pub(super) service_token: Rc<ServiceToken>,
+    pub(super) authorization: Option<Secret>,
+    pub(super) call_headers: CallHeaders,
     pub(super) action: Action,
     pub(super) mode: Mode,
     pub(super) parameters: Parameters,
@@ -152,10 +155,22 @@ impl Settings {
         self.ssl_verify
     }
 
-    /// The credentials (`service_token`).
+    /// The header `authorization` of the calls (`service_token`, `authorization`). Without one the proxy has to add it.
     #[must_use]
-    pub const fn service_token(&self) -> &Rc<ServiceToken> {
-        &self.service_token
+    pub const fn authorization(&self) -> Option<&Secret> {
+        self.authorization.as_ref()
+    }
+
+    /// Who adds the key to the calls. A further header could be one.
+    #[must_use]
+    pub fn key_source(&self) -> KeySource {
+        if self.authorization.is_none() && self.call_headers.is_empty() { KeySource::Proxy } else { KeySource::Filter }
+    }
+
+    /// Further headers of the calls (`call_headers`).
+    #[must_use]
+    pub const fn call_headers(&self) -> &CallHeaders {
+        &self.call_headers
     }
 
     /// Which action (`namespace`, `package`, `action`).
@@ -256,6 +271,8 @@ impl Settings {
     /// connections are settings of the cluster on Envoy, which the documentation says where it matters.
     #[must_use]
     pub fn without_effect_on(&self, proxy: Proxy) -> Vec<&'static str> {
+        const NO_KEY: &str = "no key is configured, expected `service_token` or `authorization`: openwhisk will refuse every \
+                              call, as apisix adds no key";
         const IP_ADDRESS: &str = "`upstream`, by default the host of `api_host`, is an IP address: every call over https \
                                   fails on apisix, whose wasm runtime verifies certificates of names only";
         if proxy == Proxy::Envoy {
@@ -264,6 +281,9 @@ impl Settings {
         let mut sentences = self.ignored_on_apisix.clone();
         if self.api_host.scheme() == Scheme::Https && is_ip_address(&self.upstream) {
             sentences.push(IP_ADDRESS);
+        }
+        if self.key_source() == KeySource::Proxy {
+            sentences.push(NO_KEY);
         }
         sentences
     }
@@ -326,7 +346,7 @@ pub(crate) mod tests {
         );
         assert_eq!(all.api_host().authority(), "ow:8443");
         assert!(!all.ssl_verify());
-        assert_eq!(**all.service_token(), ServiceToken::parse("alice:wonderland").expect("valid"));
+        assert_eq!(all.authorization().map(Secret::reveal), Some("Basic YWxpY2U6d29uZGVybGFuZA=="));
         assert_eq!(all.action().to_string(), "_/p/a b");
         assert_eq!(all.mode(), Mode::Metadata);
         let (path_prefix, forward_headers) = ("/a/b".to_owned(), vec!["cookie"]);

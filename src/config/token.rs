@@ -5,25 +5,15 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::config::mistake::shown;
-
-/// Starts the name of an environment variable in place of a secret, in any case.
-///
-/// Source: apache/apisix `apisix/core/env.lua`, `parse_env_uri`.
-const ENVIRONMENT: &str = "$ENV://";
-
-/// Starts the name of an entry of a secret manager, in any case, which only `APISIX` itself could resolve.
-///
-/// Source: apache/apisix `apisix/secret.lua`.
-const SECRET_MANAGER: &str = "$SECRET://";
+use crate::config::secret::{Secret, behind};
 
 /// A service token `user:key`, kept as the value of the `authorization` header.
 ///
 /// Source: RFC 7617 (Basic authentication); apache/openwhisk@1fae641
 /// `core/controller/BasicAuthenticationDirective.scala`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceToken {
-    basic: String,
+    basic: Secret,
 }
 
 /// Why a text is not a service token. Carries nothing of the text.
@@ -49,27 +39,6 @@ pub enum InvalidServiceToken {
 const ASSIGNMENT: &str = "AUTH=";
 
 impl ServiceToken {
-    /// Reads a token, or the environment variable that a text `$ENV://NAME` names.
-    ///
-    /// # Errors
-    /// What was found instead, fit to be shown.
-    pub fn resolve(text: &str, environment: impl FnOnce(&str) -> Option<String>) -> Result<Self, String> {
-        if behind(SECRET_MANAGER, text).is_some() {
-            return Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned());
-        }
-        let Some(name) = behind(ENVIRONMENT, text) else {
-            return Self::parse(text).map_err(|found| found.to_string());
-        };
-        if !is_environment_name(name) {
-            return Err("a reference to an environment variable with a malformed name".to_owned());
-        }
-        let variable = format!("the environment variable `{}`", shown(name));
-        let Some(text) = environment(name) else {
-            return Err(format!("{variable}, which is not set in the wasm VM"));
-        };
-        Self::parse(&text).map_err(|found| format!("{variable}, which is {found}"))
-    }
-
     /// Checks a token and encodes it.
     ///
     /// # Errors
@@ -93,34 +62,13 @@ impl ServiceToken {
         if !text.chars().all(|c| c.is_ascii_graphic()) {
             return Err(InvalidServiceToken::NotPrintable);
         }
-        Ok(Self { basic: format!("Basic {}", STANDARD.encode(text)) })
+        Ok(Self { basic: format!("Basic {}", STANDARD.encode(text)).into() })
     }
 
-    /// The value of the `authorization` header. Secret: for the call only.
+    /// The value of the `authorization` header.
     #[must_use]
-    pub fn basic(&self) -> &str {
-        &self.basic
-    }
-}
-
-/// What stands behind a prefix in any case.
-fn behind<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-/// Letters, digits and underscores, not starting with a digit: anything else could be a token typed in the wrong place.
-///
-/// Source: POSIX.1-2024, Base Definitions 8.1 and 3.216.
-fn is_environment_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-impl fmt::Debug for ServiceToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServiceToken(…)")
+    pub fn into_authorization(self) -> Secret {
+        self.basic
     }
 }
 
@@ -140,11 +88,12 @@ impl fmt::Display for InvalidServiceToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::secret::resolve;
 
     #[test]
     fn a_token_becomes_basic_credentials() {
         let token = ServiceToken::parse("user:key:with:colons").expect("valid");
-        assert_eq!(token.basic(), "Basic dXNlcjprZXk6d2l0aDpjb2xvbnM=");
+        assert_eq!(token.into_authorization().reveal(), "Basic dXNlcjprZXk6d2l0aDpjb2xvbnM=");
     }
 
     #[test]
@@ -153,7 +102,7 @@ mod tests {
         for text in ["user:key\n", "user:key\r\n", "user:key\n\n"] {
             assert_eq!(ServiceToken::parse(text).as_ref(), Ok(&plain), "{text:?}");
         }
-        let resolved = ServiceToken::resolve("$ENV://TOKEN", |_| Some("user:key\n".to_owned()));
+        let resolved = resolve("$ENV://TOKEN", |_| Some("user:key\n".to_owned()), ServiceToken::parse);
         assert_eq!(resolved, Ok(plain));
     }
 
@@ -184,6 +133,6 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_a_token() {
         let token = ServiceToken::parse("alice:wonderland").expect("valid");
-        assert_eq!(format!("{token:?}"), "ServiceToken(…)");
+        assert_eq!(format!("{token:?}"), "ServiceToken { basic: Secret(…) }");
     }
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use http::StatusCode;
 use http::header::HeaderValue;
 
+use crate::error::key::KeySource;
 use crate::error::kind::ErrorKind;
 use crate::error::quote::beginning_of_answer;
 use crate::error::rule::BrokenRule;
 use crate::json::OutOfMemory;
 use crate::proxy::Proxy;
 
+pub mod key;
 pub mod kind;
 pub mod log_limit;
 pub(crate) mod quote;
@@ -67,11 +69,15 @@ pub enum Error {
     UnavailableUpstream {
         /// The upstream's name.
         upstream: String,
+        /// Who adds the key: a proxy that should and cannot refuses, too.
+        key: KeySource,
     },
     /// The call did not reach it, or the proxy does not tell.
     Unreachable {
         /// The upstream's name.
         upstream: String,
+        /// Who adds the key.
+        key: KeySource,
         /// What the host says about it, if it says anything.
         reason: String,
     },
@@ -135,6 +141,13 @@ pub enum Error {
         /// When to try again, if it says so: the value of its header `retry-after`.
         retry_after: Option<HeaderValue>,
         /// Its answer: JSON.
+        body: String,
+    },
+    /// Platform: a call was refused for its key, and none is configured.
+    NoKey {
+        /// When to try again, if it says so: the value of its header `retry-after`.
+        retry_after: Option<HeaderValue>,
+        /// The answer, of `OpenWhisk` if it is JSON.
         body: String,
     },
     /// It failed, in its own words.
@@ -247,7 +260,9 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<HeaderValue> {
         match self {
-            Self::NotOpenWhisk { retry_after, .. } | Self::Refused { retry_after, .. } => retry_after.clone(),
+            Self::NotOpenWhisk { retry_after, .. }
+            | Self::Refused { retry_after, .. }
+            | Self::NoKey { retry_after, .. } => retry_after.clone(),
             Self::TooManyCalls { .. } => Some(SOON),
             _ => None,
         }
@@ -313,8 +328,21 @@ mod tests {
             ),
             (Error::RoutesUnsupported, 500, "the filter is not configured for this proxy"),
             (Error::UnknownUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
-            (Error::UnavailableUpstream { upstream: upstream() }, 503, "openwhisk cannot be reached"),
-            (Error::Unreachable { upstream: upstream(), reason: body() }, 503, "openwhisk cannot be reached"),
+            (
+                Error::UnavailableUpstream { upstream: upstream(), key: KeySource::Proxy },
+                503,
+                "openwhisk cannot be reached",
+            ),
+            (
+                Error::Unreachable { upstream: upstream(), key: KeySource::Proxy, reason: body() },
+                503,
+                "openwhisk cannot be reached",
+            ),
+            (
+                Error::NoKey { retry_after: None, body: body() },
+                401,
+                "the answer with status 401 is not one of openwhisk's API",
+            ),
             (
                 Error::DeadlinePassed { timeout: 1000, activation_id: None },
                 504,
@@ -400,9 +428,25 @@ mod tests {
                 Error::UnknownUpstream { upstream: upstream() },
                 "no upstream \"ow\": on Envoy `upstream` must name a cluster",
             ),
-            (Error::UnavailableUpstream { upstream: upstream() }, "no healthy host"),
             (
-                Error::Unreachable { upstream: upstream(), reason: "refused\n".to_owned() },
+                Error::UnavailableUpstream { upstream: upstream(), key: KeySource::Filter },
+                "no healthy host, a name that does not resolve, or a circuit breaker that is open",
+            ),
+            (
+                Error::UnavailableUpstream { upstream: upstream(), key: KeySource::Proxy },
+                "a circuit breaker that is open, or, as the filter has no key, one that the proxy should add",
+            ),
+            (
+                Error::Unreachable { upstream: upstream(), key: KeySource::Proxy, reason: String::new() },
+                "certificate is trusted, and, as the filter has no key, the one that the proxy adds",
+            ),
+            (
+                Error::NoKey { retry_after: None, body: "{}".to_owned() },
+                "openwhisk refused the call with 401, and the filter has no key (`service_token`, `authorization`): the \
+                 one that the cluster adds (`openwhisk-envoy --key-file`) is missing or wrong",
+            ),
+            (
+                Error::Unreachable { upstream: upstream(), key: KeySource::Filter, reason: "refused\n".to_owned() },
                 "that its certificate is trusted: \"refused\\n\"",
             ),
             (Error::ReservedParameter, "begins with `__ow_`"),

@@ -5,8 +5,10 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::error::Error;
+use crate::error::key::KeySource;
 use crate::error::kind::ErrorKind;
 use crate::error::quote::{ANSWER_QUOTED, HIDDEN_QUOTED, beginning};
+use crate::json::is_json;
 
 /// What a client is told of an error.
 #[derive(Clone, Copy, Debug)]
@@ -121,18 +123,32 @@ impl Error {
                 "the host knows no upstream {upstream:?}: on Envoy `upstream` must name a cluster, on APISIX be \
                  host:port; by default it is the host:port of `api_host`"
             },
-            Self::UnavailableUpstream { upstream } => row! {
-                read, StatusCode::SERVICE_UNAVAILABLE, Connect, Operator,
-                "openwhisk cannot be reached",
-                "the host refuses calls to the upstream {upstream:?}: no healthy host, a name that does not resolve, \
-                 or a circuit breaker that is open"
-            },
-            Self::Unreachable { upstream, reason } => row! {
-                read, StatusCode::SERVICE_UNAVAILABLE, Connect, Operator,
-                "openwhisk cannot be reached",
-                "no answer from the upstream {upstream:?}, check that openwhisk runs there and, with https, that its \
-                 certificate is trusted: {reason:?}"
-            },
+            Self::UnavailableUpstream { upstream, key } => {
+                let no_key = match key {
+                    KeySource::Filter => "",
+                    KeySource::Proxy => {
+                        ", or, as the filter has no key, one that the proxy should add and does not have"
+                    }
+                };
+                row! {
+                    read, StatusCode::SERVICE_UNAVAILABLE, Connect, Operator,
+                    "openwhisk cannot be reached",
+                    "the host refuses calls to the upstream {upstream:?}: no healthy host, a name that does not \
+                     resolve, or a circuit breaker that is open{no_key}"
+                }
+            }
+            Self::Unreachable { upstream, key, reason } => {
+                let no_key = match key {
+                    KeySource::Filter => "",
+                    KeySource::Proxy => ", and, as the filter has no key, the one that the proxy adds",
+                };
+                row! {
+                    read, StatusCode::SERVICE_UNAVAILABLE, Connect, Operator,
+                    "openwhisk cannot be reached",
+                    "no answer from the upstream {upstream:?}, check that openwhisk runs there and, with https, that \
+                     its certificate is trusted{no_key}: {reason:?}"
+                }
+            }
             Self::TooManyCalls { most } => row! {
                 read, StatusCode::SERVICE_UNAVAILABLE, Busy, Operator,
                 "too many calls of the action are open",
@@ -179,6 +195,20 @@ impl Error {
                 let is_of_client = matches!(*status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE);
                 let concern = if is_of_client { Concern::Client } else { Concern::Operator };
                 read(Row { status: *status, kind: ErrorKind::Refused, concern, client: Words::OpenWhisk(body), log })
+            }
+            Self::NoKey { body, .. } => {
+                let words = beginning(body, ANSWER_QUOTED);
+                let client = if is_json(body) {
+                    Words::OpenWhisk(body)
+                } else {
+                    Words::Gateway(format_args!("the answer with status 401 is not one of openwhisk's API"))
+                };
+                row! {
+                    @ read, StatusCode::UNAUTHORIZED, Refused, Operator, client,
+                    "openwhisk refused the call with 401, and the filter has no key (`service_token`, \
+                     `authorization`): the one that the cluster adds (`openwhisk-envoy --key-file`) is missing or \
+                     wrong: {words:?}"
+                }
             }
             Self::ActionFailed { body, .. } => {
                 let words = beginning(body, ANSWER_QUOTED);

@@ -142,9 +142,10 @@ fn the_table_of_attributes_is_that_of_the_code() {
             Expected::Boolean => "boolean",
             Expected::Number(_) => "integer",
             Expected::Credentials => "list of strings",
-            Expected::Routes => "object",
+            Expected::Routes | Expected::CallHeaders => "object",
             Expected::ApiHost
             | Expected::Token
+            | Expected::Secret
             | Expected::Name
             | Expected::Word(_)
             | Expected::Path

@@ -4,6 +4,7 @@ use http::StatusCode;
 use openwhisk_filter::answer::LARGEST_ANSWER;
 use openwhisk_filter::answer::shaped::{NoReply, reply_to_result};
 use openwhisk_filter::error::Error;
+use openwhisk_filter::error::key::KeySource;
 use openwhisk_filter::error::kind::ErrorKind;
 use openwhisk_filter::error::row::Words;
 
@@ -22,8 +23,8 @@ fn errors() -> Vec<Error> {
     let errors = vec![
         Error::RequestTooLarge { limit: 1 },
         Error::UnknownUpstream { upstream: upstream() },
-        Error::UnavailableUpstream { upstream: upstream() },
-        Error::Unreachable { upstream: upstream(), reason: String::new() },
+        Error::UnavailableUpstream { upstream: upstream(), key: KeySource::Filter },
+        Error::Unreachable { upstream: upstream(), key: KeySource::Filter, reason: String::new() },
         Error::DeadlinePassed { timeout: 1, activation_id: None },
         Error::BrokenOff { upstream: upstream() },
         Error::not_openwhisk(StatusCode::OK, None, None, b""),
@@ -48,6 +49,7 @@ fn errors() -> Vec<Error> {
         Error::NestedTooDeeply { limit: 1 },
         Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
         Error::ActionFailureHidden { status: StatusCode::BAD_GATEWAY, activation_id: None, body: String::new() },
+        Error::NoKey { retry_after: None, body: "{}".to_owned() },
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -78,8 +80,9 @@ fn errors() -> Vec<Error> {
         Error::NestedTooDeeply { .. } => 25,
         Error::ConnectionBroke { .. } => 26,
         Error::ActionFailureHidden { .. } => 27,
+        Error::NoKey { .. } => 28,
     });
-    assert!(kinds.eq(0..28), "an error is missing");
+    assert!(kinds.eq(0..29), "an error is missing");
     errors
 }
 
@@ -90,7 +93,7 @@ fn the_table_of_what_goes_wrong_is_that_of_the_code() {
     for error in errors() {
         let (expected, status) = error.row(|row| match row.client {
             Words::Gateway(sentence) => (sentence.to_string(), row.status.as_str().to_owned()),
-            Words::OpenWhisk(_) if matches!(error, Error::Refused { .. }) => {
+            Words::OpenWhisk(_) if matches!(error, Error::Refused { .. } | Error::NoKey { .. }) => {
                 ("OpenWhisk's answer, {\"code\": …, \"error\": …}".to_owned(), "OpenWhisk's".to_owned())
             }
             Words::OpenWhisk(_) => ("OpenWhisk's answer, {\"error\": …}".to_owned(), "502".to_owned()),

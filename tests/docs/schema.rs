@@ -19,6 +19,8 @@ const NO_JSON: &str = "it is no JSON value";
 /// The configurations that the filter rejects and a schema cannot, all of them, with the reason.
 const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("an environment variable must be set", "a schema does not know the environment"),
+    ("authorization is of an environment variable that is set", "a schema does not know the environment"),
+    ("call_headers come once, in any case", "a schema does not compare names in any case"),
     ("the configuration must not be empty", NO_JSON),
     ("the configuration must not be blank", NO_JSON),
     ("the configuration must be JSON", NO_JSON),
@@ -26,10 +28,6 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("the configuration must be one JSON value", NO_JSON),
     ("a number must be representable", NO_JSON),
     ("the configuration must not be a protobuf message", NO_JSON),
-    (
-        "a route with an upstream of its own needs a key of its own",
-        "a schema does not compare the upstreams of both levels",
-    ),
     ("a route or an attribute of a route given twice is a mistake", "of a name given twice a JSON parser keeps one"),
 ];
 
@@ -174,12 +172,25 @@ fn values() -> Vec<Value> {
     }
     values.push(("forward_headers".to_owned(), json!(["COOKIE", "cookie", "Proxy-Authorization"])));
     values.push(("forward_headers".to_owned(), json!(["cookies"])));
+    let headers =
+        ["x-a", "X-A", "a:b", "a b", "", "te", "tea", "content-type", "x-envoy-x", "x-request-id", "accept", "b3"];
+    values.extend(headers.map(|name| ("call_headers".to_owned(), json!({ name: "x" }))));
+    let secrets =
+        ["a", "a b", " a", "a ", "", "a\n", "a\nb", "é", "a\tb", "$env://A", "$ENV://1", "$secret://a", "a:b"];
+    values.extend(secrets.map(|value| ("call_headers".to_owned(), json!({ "x-a": value }))));
     let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
     let in_a_route = values.iter().map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
     let others = [
         json!({"routes": {"a": {"result": true, "mode": null}, "b": {"result": null, "mode": "async"}}}),
         json!({"routes": {"a": {"result": true, "mode": "async"}}}),
         json!({"result": true, "routes": {"a": {"mode": "async"}}}),
+        json!({"authorization": "Bearer x"}),
+        json!({"routes": {"a": {"authorization": "a:b"}}}),
+        json!({"routes": {"a": {"authorization": "x a:b"}}}),
+        json!({"routes": {"a": {"authorization": "$ENV://A"}}}),
+        json!({"routes": {"a": {"authorization": "ab\n"}}}),
+        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": "a:b"}}}),
+        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": null}}}),
         json!({"routes": {"a": {"service_token": null}}}),
         json!({"routes": {"a": {"api_host": "http://far"}}}),
         json!({"routes": {"a": {"api_host": "http://far", "service_token": "a:b"}}}),

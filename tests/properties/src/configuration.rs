@@ -7,6 +7,7 @@ use openwhisk_filter::call::{Call, CallTemplate};
 use openwhisk_filter::config::Config;
 use openwhisk_filter::config::attribute::ATTRIBUTES;
 use openwhisk_filter::config::mistake::ConfigError;
+use openwhisk_filter::config::secret::Secret;
 use openwhisk_filter::config::settings::Settings;
 use openwhisk_filter::error::Error;
 use openwhisk_filter::proxy::Proxy;
@@ -48,7 +49,7 @@ fn check(json: &[u8]) -> Held {
     let is_told = told(json).iter().any(|text| text.contains(SECRET));
     ensure!(is_told || !output.contains(SECRET), "the secret is shown: {output}");
     match read {
-        Ok(config) => key_stays(json).and_then(|()| accepted(&config)),
+        Ok(config) => key_stays(json, &config).and_then(|()| accepted(&config)),
         Err(error) => refused(&error),
     }
 }
@@ -79,7 +80,7 @@ fn told(json: &[u8]) -> Vec<String> {
 fn told_of(name: &str, value: &RawValue) -> Option<String> {
     let text: String = serde_json::from_str(value.get()).ok()?;
     match name {
-        "service_token" => {
+        "service_token" | "authorization" => {
             // The name of a variable is no secret.
             let name = text.get(7..).filter(|_| text.to_ascii_lowercase().starts_with("$env://"))?;
             let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -91,12 +92,19 @@ fn told_of(name: &str, value: &RawValue) -> Option<String> {
     }
 }
 
-/// A key goes to no other address than its own: a route with an address has a key, too.
-fn key_stays(json: &[u8]) -> Held {
-    let Ok(Value::Object(top)) = serde_json::from_slice(json) else { return Ok(()) };
-    for (name, route) in top.get("routes").and_then(Value::as_object).into_iter().flatten() {
-        let has = |attribute: &str| route.get(attribute).is_some_and(|value| !value.is_null());
-        ensure!(!has("api_host") || has("service_token"), "the route {name:?} takes the key to another address");
+/// A key goes to no other address than its own: a route with an address has only what it gives itself.
+fn key_stays(json: &[u8], config: &Config) -> Held {
+    let (Ok(Value::Object(top)), Config::Routes(routes)) = (serde_json::from_slice(json), config) else {
+        return Ok(());
+    };
+    for (name, settings) in routes {
+        let Some(route) = top.get("routes").and_then(|routes| routes.get(name)) else { continue };
+        let gives = |attribute: &str| route.get(attribute).is_some_and(|value| !value.is_null());
+        let is_elsewhere = gives("api_host");
+        let has_key = gives("service_token") || gives("authorization");
+        ensure!(!is_elsewhere || has_key || settings.authorization().is_none(), "{name:?} takes the key elsewhere");
+        let has_headers = gives("call_headers");
+        ensure!(!is_elsewhere || has_headers || settings.call_headers().is_empty(), "{name:?} takes headers elsewhere");
     }
     Ok(())
 }
@@ -133,8 +141,11 @@ fn accepted(config: &Config) -> Held {
 
 /// Makes calls, for a request that is as hostile as a host lets it be.
 fn called(settings: &Settings, config: &Config) -> Held {
-    let basic = settings.service_token().basic();
-    ensure!(!format!("{config:?}").contains(basic), "the debug output shows the credentials");
+    let secrets = settings.authorization().into_iter().chain(settings.call_headers().iter().map(|(_, value)| value));
+    // A very short one is in any text.
+    for secret in secrets.map(Secret::reveal).filter(|secret| secret.len() >= SECRET.len()) {
+        ensure!(!format!("{config:?}").contains(secret), "the debug output shows the credentials");
+    }
     let headers = [
         ("x-request-id", &b"a b\t"[..]),
         ("x-request-id", b"1\r\nx: y"),

@@ -1,7 +1,5 @@
 //! A configuration written down again, with every attribute.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openwhisk_filter::config::Config;
 use openwhisk_filter::config::settings::{ActionErrors, Mode, OnTimeout, Parameters, RequestBody, Settings};
 use openwhisk_filter::proxy::Proxy;
@@ -52,7 +50,6 @@ fn of_connections(settings: &Settings) -> Attributes {
 /// The attributes that a route may have, too.
 fn of_requests(settings: &Settings) -> Option<Attributes> {
     let (api_host, action) = (settings.api_host(), settings.action());
-    let token = STANDARD.decode(settings.service_token().basic().strip_prefix("Basic ")?).ok()?;
     let mode = match settings.mode() {
         Mode::Result => "result",
         Mode::Activation => "activation",
@@ -66,7 +63,6 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
     let given = [
         ("api_host", format!("{}://{}{}", api_host.scheme().as_str(), api_host.authority(), api_host.path_prefix())),
         ("upstream", settings.upstream().to_string()),
-        ("service_token", String::from_utf8(token).ok()?),
         ("namespace", action.namespace.to_string()),
         ("action", action.name.to_string()),
         ("mode", mode.to_owned()),
@@ -74,6 +70,11 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
         ("action_errors", if settings.action_errors() == ActionErrors::Hide { "hide" } else { "pass" }.to_owned()),
     ];
     let mut all: Attributes = given.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    if let Some(authorization) = settings.authorization() {
+        all.insert("authorization".to_owned(), authorization.reveal().into());
+    }
+    let call_headers = settings.call_headers().iter().map(|(name, value)| (name.clone(), value.reveal().into()));
+    all.insert("call_headers".to_owned(), Value::Object(call_headers.collect()));
     if let Some(package) = &action.package {
         all.insert("package".to_owned(), package.to_string().into());
     }

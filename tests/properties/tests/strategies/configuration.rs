@@ -49,6 +49,25 @@ fn attribute() -> BoxedStrategy<String> {
                 "\"a:SECRET\\n\"",
             ]
         ),
+        given(
+            "authorization",
+            &["\"Bearer SECRET\"", "\"SECRET\"", "\"$ENV://TOKEN\"", "null"],
+            &["\"a:SECRET\"", "\" SECRET\"", "\"\"", "[\"SECRET\"]", "\"SECRET\\nx: y\"", "\"$secret://SECRET\""]
+        ),
+        given(
+            "call_headers",
+            &["{}", "{\"X-A\": \"SECRET\"}", "{\"a\": \"$env://BROKEN\", \"b\": \"b c\"}", "{\"a\": \"$ENV://TOKEN\"}"],
+            &[
+                "null",
+                "\"SECRET\"",
+                "[\"SECRET\"]",
+                "{\"a\": [\"SECRET\"]}",
+                "{\"a:SECRET\": \"x\"}",
+                "{\"a\": \"x\", \"A\": \"SECRET\"}",
+                "{\"x-envoy-retry-on\": \"5xx\", \"Connection\": \"SECRET\"}",
+                "{\"a\": \"\", \"b\": \"\\r\\nc: SECRET\", \"\\u0007\": \"x\"}",
+            ]
+        ),
         name("namespace"),
         name("package"),
         name("action"),

@@ -1,0 +1,10 @@
+//! Where the key of a call comes from, which tells what can be wrong with it.
+
+/// Who adds the key to the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The filter: its configuration has one.
+    Filter,
+    /// The proxy, or nobody.
+    Proxy,
+}
