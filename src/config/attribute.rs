@@ -11,7 +11,6 @@ use crate::config::object::Object;
 use crate::config::read::Read;
 use crate::config::secret::Secret;
 use crate::config::settings::{ActionErrors, Mode, OnTimeout, ParametersFrom, RequestBody};
-use crate::config::token::ServiceToken;
 
 /// The longest `OpenWhisk` waits for an action, in milliseconds.
 ///
@@ -150,7 +149,7 @@ attributes! {
     );
 
     /// The key. Once read, `authorization` says it.
-    service_token: ServiceToken, Both, Absent, Expected::Token, Works;
+    service_token: Secret, Both, Absent, Expected::Token, Works;
 
     /// The header `authorization` of the calls.
     authorization: Secret, Both, Absent, Expected::Secret, Works;

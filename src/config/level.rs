@@ -9,7 +9,6 @@ use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
 use crate::config::entry::Entry;
 use crate::config::object::{Object, Reading, Wrong};
 use crate::config::settings::{Mode, Parameters, ParametersFrom, Settings, Word};
-use crate::config::token::ServiceToken;
 
 impl Level {
     /// The defaults, on which the top level stands.
@@ -28,7 +27,7 @@ impl Level {
     pub fn of(object: &mut Object<'_, '_>) -> Self {
         let mut level = Self::take_from(object);
         let service_token = std::mem::take(&mut level.service_token);
-        level.authorization = match (level.authorization, service_token.map(ServiceToken::into_authorization)) {
+        level.authorization = match (level.authorization, service_token) {
             (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
             (Entry::Value(_), Entry::Value(_)) => {
                 object.wrong("authorization", Wrong::new("given beside `service_token`", &"one of them"));

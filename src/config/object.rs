@@ -177,42 +177,35 @@ impl<'a> Object<'a, '_> {
         })
     }
 
-    /// Reads one attribute that is an object of names that are the operator's to choose, each by `read`. Every mistake in it
-    /// is noted.
-    pub fn read_each<K: Ord, V>(
+    /// Reads one attribute that is an object of names that are the operator's to choose: `read` takes each. Every mistake in
+    /// it is noted.
+    pub fn read_each(
         &mut self,
         attribute: &str,
         expected: &dyn fmt::Display,
-        read: impl Fn(&Self, &str, &'a RawValue) -> Result<(K, V), Wrong>,
-    ) -> Entry<BTreeMap<K, V>> {
-        let fields: Entry<Fields<'_>> = self.read_json(attribute, |_, json| {
+        read: &mut dyn FnMut(&Self, &str, &'a RawValue) -> Result<(), Wrong>,
+    ) -> Entry<()> {
+        let fields = self.read_json(attribute, |_, json| {
             serde_json::from_str(json.get()).map_err(|_| Wrong::new(kind_of(json.get()), expected))
         });
-        let Fields { values, mut repeated } = match fields {
+        let Fields { values, repeated } = match fields {
             Entry::Value(fields) => fields,
             Entry::Absent => return Entry::Absent,
             Entry::Null => return Entry::Null,
             Entry::Wrong => return Entry::Wrong,
         };
-        let (mut all, mut is_wrong) = (BTreeMap::new(), false);
+        let twice = repeated.into_iter().map(|name| (name, Wrong::new("given twice", &"it once")));
+        let mut wrong: Vec<_> = twice.collect();
         for (name, json) in values {
-            match read(self, &name, json) {
-                Ok((key, value)) => {
-                    if all.insert(key, value).is_some() {
-                        repeated.push(name);
-                    }
-                }
-                Err(wrong) => {
-                    self.wrong(&format!("{attribute}.{}", unknown(&name)), wrong);
-                    is_wrong = true;
-                }
+            if let Err(reason) = read(self, &name, json) {
+                wrong.push((name, reason));
             }
         }
-        for name in &repeated {
-            let attribute = self.named(&format!("{attribute}.{}", unknown(name)));
-            self.reading.note(Mistake::Repeated { attribute });
+        let entry = if wrong.is_empty() { Entry::Value(()) } else { Entry::Wrong };
+        for (name, reason) in wrong {
+            self.wrong(&format!("{attribute}.{}", unknown(&name)), reason);
         }
-        if is_wrong || !repeated.is_empty() { Entry::Wrong } else { Entry::Value(all) }
+        entry
     }
 
     /// Notes a wrong value.

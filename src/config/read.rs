@@ -1,7 +1,6 @@
 //! How the values of attributes are read, each by its type. Each `read` is kept out of line: it would be compiled anew for
 //! every attribute of its type, which is 12 KB of the filter.
 
-use std::fmt;
 use std::rc::Rc;
 
 use serde_json::Value as Json;
@@ -16,7 +15,7 @@ use crate::config::expected::{Expected, Range};
 use crate::config::object::{Object, Wrong, text};
 use crate::config::secret::{Secret, resolve};
 use crate::config::settings::Word;
-use crate::config::token::ServiceToken;
+use crate::config::token::basic;
 use crate::header::CREDENTIALS;
 use crate::json::kind_of;
 use crate::json::number::whole_number;
@@ -80,47 +79,48 @@ impl Read for Rc<ApiHost> {
     }
 }
 
-impl Read for ServiceToken {
-    #[inline(never)]
-    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
-        object.read_json(attribute, |object, json| secret(object, json, Self::parse, expected))
-    }
-}
-
-/// The value of the header `authorization`.
+/// The header `authorization`, or the token of which it is made.
 impl Read for Secret {
     #[inline(never)]
     fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
-        object.read_json(attribute, |object, json| secret(object, json, Self::parse_authorization, expected))
+        let parse = |text: &str| match expected {
+            Expected::Token => basic(text).map_err(|found| found.to_string()),
+            _ => Self::parse_authorization(text).map_err(|found| found.to_string()),
+        };
+        object.read_json(attribute, |object, json| secret(object, json, &parse, expected))
     }
 }
 
 impl Read for CallHeaders {
     #[inline(never)]
     fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
-        let headers = object.read_each(attribute, expected, |object, name, json| {
+        let mut headers = Vec::new();
+        let read = object.read_each(attribute, expected, &mut |object, name, json| {
             let name = header_name(name).map_err(|found| Wrong::new(&found.to_string(), &"another one"))?;
-            Ok((name, secret(object, json, Secret::parse, &Expected::Secret)?))
-        });
-        match headers {
-            Entry::Value(headers) if headers.len() > MOST => {
-                object.wrong(attribute, Wrong::new(&format!("an object of {} headers", headers.len()), expected));
-                Entry::Wrong
+            if headers.iter().any(|(known, _)| *known == name) {
+                return Err(Wrong::new("given twice", &"it once"));
             }
-            headers => headers.map(|headers| headers.into_iter().collect()),
+            let parse = |text: &str| Secret::parse(text).map_err(|found| found.to_string());
+            headers.push((name, secret(object, json, &parse, &Expected::Secret)?));
+            Ok(())
+        });
+        if headers.len() > MOST {
+            object.wrong(attribute, Wrong::new(&format!("an object of {} headers", headers.len()), expected));
+            return Entry::Wrong;
         }
+        read.map(|()| headers.into())
     }
 }
 
 /// Reads a secret, of which no error shows anything.
-fn secret<T, E: fmt::Display>(
+fn secret(
     object: &Object<'_, '_>,
     json: &RawValue,
-    parse: impl FnOnce(&str) -> Result<T, E>,
+    parse: &dyn Fn(&str) -> Result<Secret, String>,
     expected: &Expected,
-) -> Result<T, Wrong> {
+) -> Result<Secret, Wrong> {
     let found = match text(json) {
-        Some(text) => resolve(&text, |name| object.environment(name), parse),
+        Some(text) => resolve(&text, &|name| object.environment(name), parse),
         None => Err(kind_of(json.get()).to_owned()),
     };
     found.map_err(|found| Wrong::new(&found, expected))

@@ -83,16 +83,16 @@ impl Secret {
 ///
 /// # Errors
 /// What was found instead, fit to be shown.
-pub fn resolve<T, E: fmt::Display>(
+pub fn resolve(
     text: &str,
-    environment: impl FnOnce(&str) -> Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, String> {
+    environment: &dyn Fn(&str) -> Option<String>,
+    parse: &dyn Fn(&str) -> Result<Secret, String>,
+) -> Result<Secret, String> {
     if behind(SECRET_MANAGER, text).is_some() {
         return Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned());
     }
     let Some(name) = behind(ENVIRONMENT, text) else {
-        return parse(text).map_err(|found| found.to_string());
+        return parse(text);
     };
     if !is_environment_name(name) {
         return Err("a reference to an environment variable with a malformed name".to_owned());

@@ -7,15 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::config::secret::{Secret, behind};
 
-/// A service token `user:key`, kept as the value of the `authorization` header.
-///
-/// Source: RFC 7617 (Basic authentication); apache/openwhisk@1fae641
-/// `core/controller/BasicAuthenticationDirective.scala`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceToken {
-    basic: Secret,
-}
-
 /// Why a text is not a service token. Carries nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidServiceToken {
@@ -38,38 +29,33 @@ pub enum InvalidServiceToken {
 /// Source: apache/openwhisk-cli@23f3cf7, `~/.wskprops`.
 const ASSIGNMENT: &str = "AUTH=";
 
-impl ServiceToken {
-    /// Checks a token and encodes it.
-    ///
-    /// # Errors
-    /// [`InvalidServiceToken`] unless it is `user:key`, both parts not empty and of printable ASCII. Line breaks at the end
-    /// do not count: a file that holds a key has one.
-    pub fn parse(text: &str) -> Result<Self, InvalidServiceToken> {
-        let text = text.trim_end_matches(['\r', '\n']);
-        if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
-            return Err(InvalidServiceToken::Quoted);
-        }
-        if behind(ASSIGNMENT, text.trim_start()).is_some() {
-            return Err(InvalidServiceToken::Assignment);
-        }
-        let (user, key) = text.split_once(':').ok_or(InvalidServiceToken::NoColon)?;
-        if user.is_empty() {
-            return Err(InvalidServiceToken::NoUser);
-        }
-        if key.is_empty() {
-            return Err(InvalidServiceToken::NoKey);
-        }
-        if !text.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(InvalidServiceToken::NotPrintable);
-        }
-        Ok(Self { basic: format!("Basic {}", STANDARD.encode(text)).into() })
+/// Makes the value of the `authorization` header of a service token `user:key`.
+///
+/// # Errors
+/// [`InvalidServiceToken`] unless it is `user:key`, both parts not empty and of printable ASCII. Line breaks at the end
+/// do not count: a file that holds a key has one.
+///
+/// Source: RFC 7617 (Basic authentication); apache/openwhisk@1fae641
+/// `core/controller/BasicAuthenticationDirective.scala`.
+pub fn basic(token: &str) -> Result<Secret, InvalidServiceToken> {
+    let text = token.trim_end_matches(['\r', '\n']);
+    if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+        return Err(InvalidServiceToken::Quoted);
     }
-
-    /// The value of the `authorization` header.
-    #[must_use]
-    pub fn into_authorization(self) -> Secret {
-        self.basic
+    if behind(ASSIGNMENT, text.trim_start()).is_some() {
+        return Err(InvalidServiceToken::Assignment);
     }
+    let (user, key) = text.split_once(':').ok_or(InvalidServiceToken::NoColon)?;
+    if user.is_empty() {
+        return Err(InvalidServiceToken::NoUser);
+    }
+    if key.is_empty() {
+        return Err(InvalidServiceToken::NoKey);
+    }
+    if !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(InvalidServiceToken::NotPrintable);
+    }
+    Ok(format!("Basic {}", STANDARD.encode(text)).into())
 }
 
 impl fmt::Display for InvalidServiceToken {
@@ -92,17 +78,19 @@ mod tests {
 
     #[test]
     fn a_token_becomes_basic_credentials() {
-        let token = ServiceToken::parse("user:key:with:colons").expect("valid");
-        assert_eq!(token.into_authorization().reveal(), "Basic dXNlcjprZXk6d2l0aDpjb2xvbnM=");
+        let token = basic("user:key:with:colons").expect("valid");
+        assert_eq!(token.reveal(), "Basic dXNlcjprZXk6d2l0aDpjb2xvbnM=");
     }
 
     #[test]
     fn line_breaks_at_the_end_of_a_token_do_not_count() {
-        let plain = ServiceToken::parse("user:key").expect("valid");
+        let plain = basic("user:key").expect("valid");
         for text in ["user:key\n", "user:key\r\n", "user:key\n\n"] {
-            assert_eq!(ServiceToken::parse(text).as_ref(), Ok(&plain), "{text:?}");
+            assert_eq!(basic(text).as_ref(), Ok(&plain), "{text:?}");
         }
-        let resolved = resolve("$ENV://TOKEN", |_| Some("user:key\n".to_owned()), ServiceToken::parse);
+        let resolved = resolve("$ENV://TOKEN", &|_| Some("user:key\n".to_owned()), &|text| {
+            basic(text).map_err(|error| error.to_string())
+        });
         assert_eq!(resolved, Ok(plain));
     }
 
@@ -126,13 +114,7 @@ mod tests {
             ("user:kéy", InvalidServiceToken::NotPrintable),
         ];
         for (text, expected) in cases {
-            assert_eq!(ServiceToken::parse(text), Err(expected), "token {text:?}");
+            assert_eq!(basic(text), Err(expected), "token {text:?}");
         }
-    }
-
-    #[test]
-    fn debug_shows_nothing_of_a_token() {
-        let token = ServiceToken::parse("alice:wonderland").expect("valid");
-        assert_eq!(format!("{token:?}"), "ServiceToken { basic: Secret(…) }");
     }
 }

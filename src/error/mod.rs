@@ -442,8 +442,8 @@ mod tests {
             ),
             (
                 Error::NoKey { retry_after: None, body: "{}".to_owned() },
-                "openwhisk refused the call with 401, and the filter has no key (`service_token`, `authorization`): the \
-                 one that the cluster adds (`openwhisk-envoy --key-file`) is missing or wrong",
+                "the filter has none (`service_token`, `authorization`), and the one that the cluster adds \
+                 (`openwhisk-envoy --key-file`) is missing or wrong",
             ),
             (
                 Error::Unreachable { upstream: upstream(), key: KeySource::Filter, reason: "refused\n".to_owned() },

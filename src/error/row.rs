@@ -205,9 +205,8 @@ impl Error {
                 };
                 row! {
                     @ read, StatusCode::UNAUTHORIZED, Refused, Operator, client,
-                    "openwhisk refused the call with 401, and the filter has no key (`service_token`, \
-                     `authorization`): the one that the cluster adds (`openwhisk-envoy --key-file`) is missing or \
-                     wrong: {words:?}"
+                    "openwhisk asks for a key, with 401: the filter has none (`service_token`, `authorization`), and the \
+                     one that the cluster adds (`openwhisk-envoy --key-file`) is missing or wrong: {words:?}"
                 }
             }
             Self::ActionFailed { body, .. } => {

@@ -54,7 +54,6 @@ pub fn call(file: file::SomeCall, config: &Map<String, Value>, request: &Request
     let asks_for_metadata = attribute("mode") == "metadata" || config.get("result") == Some(&Value::Bool(false));
     let mut headers: BTreeMap<String, Vec<String>> = [
         ("accept", "application/json".to_owned()),
-        ("authorization", format!("Basic {}", STANDARD.encode(attribute("service_token")))),
         ("content-type", "application/json".to_owned()),
         ("host", attribute("api_host").split('/').nth(2).unwrap_or_default().to_owned()),
         ("user-agent", ANY_VERSION.to_owned()),
@@ -63,6 +62,13 @@ pub fn call(file: file::SomeCall, config: &Map<String, Value>, request: &Request
     .into_iter()
     .map(|(name, value)| (name.to_owned(), vec![value]))
     .collect();
+    let basic = |token: &Value| format!("Basic {}", STANDARD.encode(token.as_str().unwrap_or_default()));
+    let authorization = config.get("service_token").map(basic);
+    let authorization = authorization.or_else(|| Some(config.get("authorization")?.as_str()?.to_owned()));
+    headers.extend(authorization.map(|value| ("authorization".to_owned(), vec![value])));
+    for (name, value) in config.get("call_headers").and_then(Value::as_object).into_iter().flatten() {
+        headers.insert(name.to_ascii_lowercase(), vec![value.as_str().unwrap_or_default().to_owned()]);
+    }
     if let Some(retries) = config.get("retries").and_then(Value::as_u64).filter(|retries| *retries > 0) {
         let [on, most] = RETRY_HEADERS;
         headers.insert(on.to_owned(), vec!["connect-failure,refused-stream,reset-before-request".to_owned()]);
