@@ -17,7 +17,7 @@ mod routes;
 use std::path::Path;
 use std::sync::Arc;
 
-use corpus::{Configuration, Driver, Produced, Tally};
+use corpus::{Configuration, Driver, GUEST, Produced, Tally};
 use host::{Answer, Failure, Filter, Headers, Host, Level, Personality, Request, Setup, Standing, Upstreams, Version};
 use libtest_mimic::{Arguments, Trial};
 
@@ -96,7 +96,7 @@ fn host(personality: Personality, attributes: &str) -> Host {
 
 /// Each mistake is one line of the log, and nothing serves with any; APISIX looks at the first request only.
 fn configure(personality: Personality, configuration: &Configuration) {
-    let mut host = Setup::new(personality).load(&Filter::built());
+    let mut host = Setup::new(personality).environment("OPENWHISK_TOKEN", GUEST).load(&Filter::built());
     let accepted = host.configure(&configuration.bytes).is_ok();
     let is_served = match personality {
         Personality::Envoy => accepted,

@@ -1,11 +1,14 @@
 //! What must hold for a call to `OpenWhisk`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use openwhisk_filter::call::Call;
+use openwhisk_filter::config::secret::Secret;
+use openwhisk_filter::config::settings::Settings;
 
 use crate::Held;
+use crate::input::SECRET;
 
 /// Headers of which there may be several lines: those of the client that are handed on.
 const HANDED_ON: &[&str] = &[
@@ -28,14 +31,18 @@ const OWN: &[&str] =
 ///
 /// # Errors
 /// What is wrong.
-pub fn check(call: &Call) -> Held {
+pub fn check(call: &Call, settings: &Settings) -> Held {
+    let further: BTreeMap<_, _> =
+        settings.call_headers().iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
     let headers = call.headers();
     let pseudo: Vec<_> = headers.iter().take_while(|(name, _)| name.starts_with(':')).map(|(name, _)| *name).collect();
     ensure!(pseudo == [":method", ":path", ":scheme", ":authority"], "the pseudo headers are {pseudo:?}");
     let mut seen = BTreeSet::new();
     for (name, value) in &headers {
         let is_first = seen.insert(*name);
-        let is_known = pseudo.contains(name) || OWN.contains(name) && is_first || HANDED_ON.contains(name);
+        let is_known = pseudo.contains(name)
+            || (OWN.contains(name) || further.get(name) == Some(value)) && is_first
+            || HANDED_ON.contains(name);
         ensure!(is_known, "the call has a header {name:?} that is not the filter's, or twice");
         let is_sendable = value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
         ensure!(is_sendable, "the call has the header {name}: {value:?}");
@@ -45,14 +52,23 @@ pub fn check(call: &Call) -> Held {
     ensure!(["GET", "POST"].contains(&value(":method")), "the method is {:?}", value(":method"));
     ensure!(is_path_and_query(value(":path")), "the path is {:?}", value(":path"));
     ensure!(["http", "https"].contains(&value(":scheme")), "the scheme is {:?}", value(":scheme"));
-    ensure!(value("authorization").starts_with("Basic "), "there are no credentials");
+    let authorization = headers.iter().find(|(name, _)| *name == "authorization").map(|(_, value)| *value);
+    ensure!(
+        authorization == settings.authorization().map(Secret::reveal),
+        "the credentials are not the configured ones"
+    );
+    ensure!(further.keys().all(|name| seen.contains(name)), "a header of the configuration is missing");
     ensure!(is_visible(call.upstream()), "the upstream is {:?}", call.upstream());
     let deadline = call.deadline();
     ensure!(
         deadline >= Duration::from_millis(1) && deadline <= Duration::from_secs(61),
         "the deadline is {deadline:?}"
     );
-    ensure!(!format!("{call:?}").contains(value("authorization")), "the debug output shows the credentials");
+    let shown = format!("{call:?}");
+    // A very short one is in any text.
+    let mut secrets =
+        authorization.into_iter().chain(further.into_values()).filter(|secret| secret.len() >= SECRET.len());
+    ensure!(!secrets.any(|secret| shown.contains(secret)), "the debug output shows the credentials");
     Ok(())
 }
 

@@ -159,7 +159,7 @@ fn called(settings: &Settings, config: &Config) -> Held {
     for proxy in [Proxy::Envoy, Proxy::Apisix] {
         let request = Request::from_headers(headers.clone());
         let call = Call::new(Rc::clone(&template), proxy, request, Vec::new());
-        crate::call::check(&call)?;
+        crate::call::check(&call, settings)?;
         let has_retries = call.headers().iter().any(|(name, _)| name.starts_with("x-envoy-"));
         ensure!(has_retries == (proxy == Proxy::Envoy && settings.retries() > 0), "retries on {proxy:?}");
     }

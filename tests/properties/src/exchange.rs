@@ -259,7 +259,7 @@ impl Stream {
             let is_too_large = matches!(step, Step::Fail(Error::ParametersTooLarge { .. }, _));
             return self.ends(&step, Some(if is_too_large { 413 } else { 400 }));
         };
-        crate::call::check(&call)?;
+        crate::call::check(&call, settings)?;
         ensure!(call.deadline() == settings.deadline(), "the deadline is {:?}", call.deadline());
         let expected = if settings.mode() == Mode::Metadata { Vec::new() } else { body };
         ensure!(

@@ -84,7 +84,7 @@ fn check_asked(input: &Asked) -> Held {
     match made {
         Ok(parameters) => {
             let template = Rc::new(CallTemplate::new(&settings));
-            crate::call::check(&Call::new(template, Proxy::Envoy, request, parameters))
+            crate::call::check(&Call::new(template, Proxy::Envoy, request, parameters), &settings)
         }
         Err(error) => {
             let reply = Reply::for_error(&error, request.id());
