@@ -391,6 +391,15 @@ mod tests {
                 "no healthy upstream".to_owned(),
                 Error::Unreachable { upstream: upstream(), key, reason: "no healthy upstream".to_owned() },
             ),
+            (
+                "503",
+                "invalid header value for: authorization".to_owned(),
+                Error::Unreachable {
+                    upstream: upstream(),
+                    key,
+                    reason: "invalid header value for: authorization".to_owned(),
+                },
+            ),
             ("503", reset(ended), broke(ended)),
             ("503", reset(&ended_again), broke(&ended_again)),
             ("503", reset("reset reason: remote reset"), broke("reset reason: remote reset")),

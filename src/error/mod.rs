@@ -289,6 +289,7 @@ mod tests {
     use crate::error::row::{Concern, Words};
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn the_client_learns_nothing_of_the_inside_of_the_gateway() {
         let upstream = || "secret-cluster".to_owned();
         let body = || "internal page".to_owned();

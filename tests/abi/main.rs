@@ -10,6 +10,7 @@
 mod apisix;
 mod cost;
 mod golden;
+mod key;
 mod metrics;
 mod requests;
 mod routes;
@@ -61,6 +62,7 @@ fn main() {
     }
     let own = apisix::all().map(|test| ("apisix", test)).chain(routes::all().map(|test| ("envoy::routes", test)));
     let own = own.chain(metrics::all().map(|test| ("metrics", test))).chain(cost::all().map(|test| ("cost", test)));
+    let own = own.chain(key::all().map(|test| ("key", test)));
     trials.extend(own.map(|(group, (name, test))| {
         Trial::test(format!("{group}::{name}"), move || {
             test();
