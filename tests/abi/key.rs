@@ -35,8 +35,6 @@ fn told() {
 
 fn named() {
     let refusal = |body: &str| Answer::new(401).header("content-type", "application/json").body(body);
-    let unsendable =
-        || Answer::new(503).header("content-type", "text/plain").body("invalid header value for: authorization");
     let keyed = r#", "service_token": "alice:wonderland""#;
     let asks = "openwhisk asks for a key, with 401: the filter has none (`service_token`, `authorization`)";
     let cases = [
