@@ -64,6 +64,44 @@ pub fn bootstrap_with_routes(entry: &Entry, count: usize, upstream: u16) -> Resu
     Ok(with(&[listener], upstream))
 }
 
+/// A configuration with one listener and this many filters, each with a virtual machine of its own and on for one route.
+pub fn bootstrap_with_filters(entry: &Entry, count: usize, upstream: u16) -> Result<Value, String> {
+    let mut listener = listener(entry, 0)?;
+    let manager = at(&mut listener, "/filter_chains/0/filters/0/typed_config");
+    let name = |number: usize| format!("openwhisk-{number}");
+    let put = |value: &mut Value, place: &str, name: &str, new: Value| {
+        let object = value.pointer_mut(place).and_then(Value::as_object_mut);
+        object.map(|object| object.insert(name.to_owned(), new));
+    };
+    let route = |number: usize| {
+        let mut route = route(entry);
+        put(&mut route, "", "name", json!(format!("route-{number}")));
+        if number > 0 {
+            put(&mut route, "", "match", json!({ "path": format!("/{number}") }));
+        }
+        let switch = json!({
+            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+            "config": {},
+        });
+        put(&mut route, "", "typed_per_filter_config", json!({ name(number): switch }));
+        route
+    };
+    *at(manager, "/route_config/virtual_hosts/0/routes") = (0..count).map(route).collect();
+    let filters = at(manager, "/http_filters").as_array_mut().ok_or("there are no filters")?;
+    let (Some(router), Some(first)) = (filters.pop(), filters.pop()) else {
+        return Err("there is no filter to repeat".to_owned());
+    };
+    filters.extend((0..count).map(|number| {
+        let mut filter = first.clone();
+        put(&mut filter, "", "name", json!(name(number)));
+        put(&mut filter, "", "disabled", json!(true));
+        put(&mut filter, "/typed_config/config/vm_config", "vm_id", json!(name(number)));
+        filter
+    }));
+    filters.push(router);
+    Ok(with(&[listener], upstream))
+}
+
 fn with(listeners: &[Value], upstream: u16) -> Value {
     json!({
         "admin": { "address": address(0) },

@@ -33,6 +33,7 @@ mod latency;
 mod memory;
 mod ratios;
 mod sample;
+mod scale;
 mod start;
 mod statistics;
 
@@ -107,7 +108,10 @@ fn measure(options: Options) -> Result<Report, String> {
     drop(envoy);
     let memory = section(Section::Memory).then(|| memory::measure(upstream.port, options.duration)).transpose()?;
     let start = section(Section::Start).then(|| start::measure(upstream.port, options.rounds)).transpose()?;
-    Ok(Report { machine, options, ratios, latency, growth, memory, start })
+    let scale = section(Section::Scale)
+        .then(|| scale::measure(&options.routes, &options.configurations, upstream.port))
+        .transpose()?;
+    Ok(Report { machine, options, ratios, latency, growth, memory, start, scale })
 }
 
 /// Writes the report and its charts, and prints its tables.

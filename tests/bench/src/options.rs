@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// How to call it.
-pub const USAGE: &str = "usage: bench [quick] [rounds=N] [seconds=S] [only=ratios,latency,growth,memory,start] \
+pub const USAGE: &str = "usage: bench [quick] [rounds=N] [seconds=S] [only=ratios,latency,growth,memory,start,scale] \
                          [workloads=plain,shaped,http,1-KB,64-KB,1-MB]";
 
 /// A part of the report.
@@ -22,14 +22,17 @@ pub enum Section {
     Memory,
     /// From the start of Envoy to the first reply.
     Start,
+    /// With many functions.
+    Scale,
 }
 
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("ratios", Section::Ratios),
     ("latency", Section::Latency),
     ("growth", Section::Growth),
     ("memory", Section::Memory),
     ("start", Section::Start),
+    ("scale", Section::Scale),
 ];
 
 /// What is asked of a run.
@@ -49,6 +52,8 @@ pub struct Options {
     pub bodies: Vec<usize>,
     /// Numbers of routes.
     pub routes: Vec<usize>,
+    /// Numbers of configurations.
+    pub configurations: Vec<usize>,
 }
 
 impl Options {
@@ -62,6 +67,7 @@ impl Options {
             connections: vec![1, 4, 16, 64, 256, 1024],
             bodies: vec![1 << 10, 8 << 10, 64 << 10, 512 << 10, 1 << 20, 8 << 20],
             routes: vec![1, 10, 100, 1000, 10_000],
+            configurations: vec![1, 10, 100],
         };
         for argument in arguments {
             match argument.split_once('=').unwrap_or((argument, "")) {
@@ -99,6 +105,7 @@ impl Options {
         self.connections = vec![1, 16];
         self.bodies = vec![1 << 10, 64 << 10];
         self.routes = vec![1, 100];
+        self.configurations = vec![1, 4];
     }
 }
 

@@ -10,6 +10,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::sample::Row;
+use crate::scale::{Scale, Shape};
 use crate::start::Start;
 use crate::statistics::Spread;
 
@@ -30,6 +31,8 @@ pub struct Report {
     pub memory: Option<Vec<Memory>>,
     /// From the start of Envoy to the first reply.
     pub start: Option<Vec<Start>>,
+    /// What many functions cost.
+    pub scale: Option<Vec<Scale>>,
 }
 
 impl fmt::Display for Report {
@@ -62,6 +65,9 @@ impl fmt::Display for Report {
             for Start { contestant, first_reply } in rows {
                 writeln!(f, "| {} | {} |", contestant.name(), shown(*first_reply, 0))?;
             }
+        }
+        if let Some(rows) = &self.scale {
+            write_scale(f, rows)?;
         }
         Ok(())
     }
@@ -136,6 +142,21 @@ fn write_memory(f: &mut fmt::Formatter<'_>, rows: &[Memory]) -> fmt::Result {
             let each = (megabytes(many.loaded) - megabytes(one.loaded)) / more;
             writeln!(f, "\n{}: {each:.1} MB for each further worker.", one.contestant.name())?;
         }
+    }
+    Ok(())
+}
+
+fn write_scale(f: &mut fmt::Formatter<'_>, rows: &[Scale]) -> fmt::Result {
+    writeln!(
+        f,
+        "\n### Many functions\n\n| functions | in | workers | RSS MB | ms until ready |\n|---|---|---|---|---|"
+    )?;
+    for Scale { shape, functions, workers, resident, set_up } in rows {
+        let shape = match shape {
+            Shape::Routes => "one configuration with `routes`",
+            Shape::Configurations => "a configuration and a VM for each",
+        };
+        writeln!(f, "| {functions} | {shape} | {workers} | {:.0} | {set_up:.0} |", megabytes(*resident))?;
     }
     Ok(())
 }
