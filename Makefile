@@ -53,7 +53,7 @@ envoy: ## Put a real Envoy under target/envoy, unless ENVOY=/path says to use an
 	@if [ "$(ENVOY)" = "$(CURDIR)/target/envoy/bin/envoy" ]; then sh envoy/install.sh $(envoy_version) target/envoy; \
 	elif [ ! -x "$(ENVOY)" ]; then echo "error: ENVOY is $(ENVOY), which is no program" >&2; exit 1; fi
 
-run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses that OpenWhisk), or CONFIG=my-plugin.json
+run: build envoy ## Run the demo on port 10000 (OPENWHISK=http://host:port uses that OpenWhisk), or CONFIG=my-plugin.json (KEY_FILE=key)
 	@command -v python3 >/dev/null || { echo "error: python3 is missing: install it" >&2; exit 1; }
 	@exec python3 envoy/run.py
 

@@ -7,6 +7,7 @@ envoy/hello.js as every action that the configuration names.
 Environment:
   CONFIG           a configuration of the filter, or a file of APISIX: a route, or all of apisix.yaml
   CONFIG_ENV       the variables that it may read for keys besides those that begin with OPENWHISK_, with spaces between
+  KEY_FILE         [CLUSTER=]FILE, with spaces between: the keys that clusters add, as `openwhisk-envoy secret` writes them
   CA               the certificates to trust where its `api_host` is https
   OPENWHISK        the demo: http://host:port of an OpenWhisk to use instead of the local one
   OPENWHISK_TOKEN  the demo: its key (default: the guest key of OpenWhisk's standalone server)
@@ -82,11 +83,16 @@ def address(openwhisk):
     raise Failure(f"OPENWHISK is {openwhisk!r}, expected http://host:port")
 
 
+def basic(token):
+    """The header for user:key."""
+    return "Basic " + base64.b64encode(token.encode()).decode()
+
+
 def call(method, url, body=None, token=TOKEN):
     """Calls OpenWhisk's API and gives the decoded answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, method=method, data=data)
-    request.add_header("Authorization", "Basic " + base64.b64encode(token.encode()).decode())
+    request.add_header("Authorization", basic(token))
     request.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
@@ -159,6 +165,7 @@ def serve_config(children, listen, admin):
         raise Failure(f"{file} cannot be read: {error}") from None
     options = ["--ca", os.environ["CA"]] if os.environ.get("CA") else []
     options += [f"--env={name}" for name in os.environ.get("CONFIG_ENV", "").split()]
+    options += key_options(os.environ.get("KEY_FILE", "").split())
     rendered, keys = render_with_keys(text, listen, admin, *options)
     summary = json.loads(render(text, listen, admin, *options, "--summary", stderr=subprocess.DEVNULL))  # All is told.
     known = {**os.environ, **keys}
@@ -185,14 +192,17 @@ def serve_config(children, listen, admin):
             create_for(action, at, token)
             name = action["variable"]
             if name and name not in known:
-                environment[name] = token
+                environment[name] = token if action["attribute"] == "service_token" else basic(token)
                 told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
             elif key_of(action, known, token) != token:
                 told.append(f"The local OpenWhisk has one key: it refuses that of {action['namespace']}/{action['action']}.")
+    expected = dict.fromkeys(summary["environment"], f"a secret that {file} names")
     for action in actions:
-        name = action["variable"]
-        if name and name not in {**known, **environment}:
-            raise Failure(f"{name} is not set, expected the key for {action['api_host']}, user:key")
+        kind = "user:key" if action["attribute"] == "service_token" else "the whole header"
+        expected[action["variable"]] = f"the key for {action['api_host']}, {kind}"
+    for name in summary["environment"]:
+        if name not in {**known, **environment}:
+            raise Failure(f"{name} is not set, expected {expected[name]}")
 
     start_envoy(children, rendered, **environment)
     lines = [f"    {call}" for call in dict.fromkeys(calls_of(summary["routes"], listen))]
@@ -215,8 +225,30 @@ def is_local(api_host, at):
     return is_root and (where.scheme, where.hostname in ("127.0.0.1", "localhost"), where.port) == ("http", True, at)
 
 
+def key_options(files):
+    """What the renderer is told about KEY_FILE. Envoy runs in another folder."""
+    for text in files:
+        cluster, equals, file = text.partition("=") if "=" in text else ("", "", text)
+        yield f"--key-file={cluster}{equals}{os.path.abspath(file)}"
+    if files:
+        yield "--check-keys"
+
+
 def key_of(action, known, default):
-    return action["key"] or known.get(action["variable"], default)
+    """The user:key of an action. Empty where it is a key of another kind."""
+    if action["key_file"]:
+        key = pathlib.Path(action["key_file"]).read_text()
+    else:
+        key = action["key"] or known.get(action["variable"])
+    if key is None:
+        return default
+    if action["attribute"] == "service_token":
+        return key
+    scheme, _, encoded = key.partition(" ")
+    try:
+        return base64.b64decode(encoded).decode() if scheme.lower() == "basic" else ""
+    except ValueError:
+        return ""
 
 
 def listens(address):

@@ -57,7 +57,7 @@ fn options(program: &Path) -> BTreeSet<String> {
 /// The options in a command.
 fn options_in(command: &str) -> impl Iterator<Item = &str> {
     let words = command.split_whitespace().filter(|word| word.len() > 2 && word.starts_with("--"));
-    words.map(|word| word.split('=').next().expect("a word"))
+    words.map(|word| word.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().expect("a word"))
 }
 
 #[test]

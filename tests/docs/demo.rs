@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use testbed::{PATIENCE, client, port};
 
+use crate::page::Page;
 use crate::root;
 
 /// A port that nobody listens on, and that the system gives to nobody else until these tests are over. Who is told may
@@ -44,7 +45,7 @@ impl Drop for Running {
 fn demo(environment: &[(&str, String)]) -> Command {
     let mut command = Command::new("python3");
     command.arg("envoy/run.py").current_dir(root());
-    for name in ["OPENWHISK", "CONFIG", "CA"] {
+    for name in ["OPENWHISK", "CONFIG", "CA", "KEY_FILE"] {
         command.env_remove(name);
     }
     for name in ["PORT", "ADMIN_PORT", "OPENWHISK_PORT"] {
@@ -237,6 +238,85 @@ fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
     assert!(!arguments.contains(&key), "everybody can read the key");
 }
 
+/// Writes a key to a file, as `openwhisk-envoy secret` does it.
+fn write_key(file: &Path, key: &str) {
+    let mut writer = Command::new(root().join("target/release/openwhisk-envoy"))
+        .arg("secret")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("openwhisk-envoy runs");
+    writer.stdin.take().expect("piped").write_all(key.as_bytes()).expect("the key is sent");
+    assert!(writer.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_commands_for_a_key_in_a_file_work() {
+    let page = Page::read("docs/envoy.md");
+    let blocks: Vec<_> =
+        page.blocks_in("sh").into_iter().filter(|block| block.contains("openwhisk-envoy secret")).collect();
+    let [commands] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("typed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let written = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    written("key.txt", "alice:wonderland\n");
+    written("my-plugin.json", r#"{"api_host": "http://ow", "namespace": "n", "action": "a"}"#);
+    let path = std::env::var("PATH").expect("a path");
+    let output = Command::new("sh")
+        .args(["-e", "-c", &commands.replace("/etc/envoy/", "")])
+        .current_dir(&folder)
+        .env("PATH", format!("{}:{path}", root().canonicalize().expect("a path").join("target/release").display()))
+        .output()
+        .expect("sh runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.lines().all(|line| line.starts_with("warning: `")), "{said}");
+    let rendered = std::fs::read_to_string(folder.join("my-envoy.yaml")).expect("printed");
+    assert!(rendered.contains("path: openwhisk-key.sds.yaml") && !rendered.contains("wonder"), "{rendered}");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_key_in_a_file_becomes_that_of_the_local_openwhisk_and_rotates() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let key = format!("own:{}", "k".repeat(64));
+    let config = Config::new(
+        "key-file",
+        &format!(
+            r#"{{"api_host": "http://127.0.0.1:{openwhisk}", "namespace": "_", "action": "a", "routes": {{"filed": {{}},
+                "sent": {{"upstream": "other", "authorization": "$ENV://OPENWHISK_KEY_THAT_NOBODY_SET",
+                "call_headers": {{"x-key": "$ENV://OPENWHISK_HEADER"}}}}}}}}"#
+        ),
+    );
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-file-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("key");
+    write_key(&file, &key);
+    let environment = [
+        ("CONFIG", config.path()),
+        ("OPENWHISK_PORT", openwhisk.to_string()),
+        ("KEY_FILE", format!("127.0.0.1:{openwhisk}={}", file.display())),
+        ("OPENWHISK_HEADER", "x".to_owned()),
+    ];
+    let get = || exchange(port, "GET /filed HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let becomes = |status: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        while !get().starts_with(&format!("HTTP/1.1 {status} ")) {
+            assert!(Instant::now() < deadline, "{status}: {}", get());
+            std::thread::yield_now();
+        }
+    };
+    let (said, answers) = serve_while(port, &environment, &["/filed", "/sent"], || {
+        write_key(&file, "another:key");
+        becomes("401");
+        write_key(&file, &key);
+        becomes("200");
+    });
+    std::fs::remove_dir_all(&folder).expect("removed");
+    assert!(answers.iter().all(|answer| answer.ends_with(r#"{"ready":true}"#)), "{answers:?}: {said}");
+    assert!(said.contains("OPENWHISK_KEY_THAT_NOBODY_SET is not set: it is the key of the local OpenWhisk."), "{said}");
+    assert!(!said.contains("kkkk"), "{said}");
+}
+
 #[test]
 fn a_whole_apisix_runs_with_the_keys_in_its_file() {
     let (port, openwhisk) = (free_port(), free_port());
@@ -335,6 +415,25 @@ fn what_is_wrong_with_a_configuration_is_told() {
             good.replace("OPENWHISK_KEY", "AWS_KEY"),
             "error: `service_token` is the environment variable `AWS_KEY_THAT_NOBODY_SET`, expected one whose name",
         ),
+        (
+            good.replace("service_token", "authorization"),
+            "error: OPENWHISK_KEY_THAT_NOBODY_SET is not set, expected the key for http://ow, the whole header\n",
+        ),
+        (
+            good.replace(r#""service_token": "#, r#""service_token": "a:b", "call_headers": {"x-key": "#)
+                .replace("SET\"", "SET\"}"),
+            "error: OPENWHISK_KEY_THAT_NOBODY_SET is not set, expected a secret that /",
+        ),
+        (
+            good.replace("http://ow", "http://localhost:OPENWHISK_PORT")
+                .replace("service_token", "authorization")
+                .replace("$ENV://OPENWHISK_KEY_THAT_NOBODY_SET", "Bearer w0nderland"),
+            "is none that the local OpenWhisk takes, expected uuid:key with a key of 64 characters\n",
+        ),
+        (
+            good.replace(r#""service_token": "$ENV://OPENWHISK_KEY_THAT_NOBODY_SET", "#, ""),
+            "error: no key is configured, expected `service_token`, ",
+        ),
         (r#"{"plugins": {}}"#.to_owned(), "error: `plugins` holds neither `openwhisk` nor `openwhisk-wasm`"),
         (
             format!(r#"{{"uri": "/x", "plugins": {{"openwhisk": {good}, "key-auth": {{}}}}}}"#),
@@ -350,6 +449,15 @@ fn what_is_wrong_with_a_configuration_is_told() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(expected) && !said.contains("Traceback"), "{said}");
     }
+    let config =
+        Config::new("no-key", &good.replace(r#""service_token": "$ENV://OPENWHISK_KEY_THAT_NOBODY_SET", "#, ""));
+    let output =
+        demo(&[("CONFIG", config.path()), ("KEY_FILE", "/nowhere".to_owned())]).output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("error: /nowhere: No such file or directory (os error 2); `openwhisk-envoy secret"),
+        "{said}"
+    );
     let output = demo(&[("CONFIG", "/nowhere.json".to_owned())]).output().expect("python3 runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.starts_with("error: /nowhere.json cannot be read: "), "{said}");

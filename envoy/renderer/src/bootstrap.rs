@@ -1,11 +1,13 @@
 //! The document: what Envoy reads, with what its operator may want to change marked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::apisix::Key;
 use crate::cluster::{CALLS, Cluster, Host, Security};
 use crate::edge;
+use crate::injection;
 use crate::render::{CA, Form, Options, Protocol};
 use crate::route::VirtualHost;
 use crate::selection;
@@ -29,8 +31,8 @@ const TAGS: &[&str] = &["action", "status", "kind"];
 pub struct Parts<'a> {
     /// The configuration of the filter.
     pub configuration: String,
-    /// The environment variables it reads.
-    pub environment: Vec<String>,
+    /// The environment variables it reads, and what could be in them.
+    pub environment: BTreeMap<String, &'static str>,
     /// The clusters it calls.
     pub clusters: Vec<Cluster>,
     /// The routes it serves, and those that it leaves to others.
@@ -102,7 +104,14 @@ pub fn header(parts: &Parts<'_>) -> String {
             &limit,
         ]);
     }
-    let variables: Vec<_> = parts.environment.iter().map(|name| format!("{name}=user:key")).collect();
+    let injects = parts.clusters.iter().any(|cluster| cluster.key_file.is_some());
+    if injects && parts.options.form == Form::Fragment {
+        lines.push("- The bootstrap needs a `node` with `id` and `cluster`, or Envoy `--service-node` and `--service-cluster`.");
+    }
+    if injects {
+        lines.push("`openwhisk-envoy secret FILE` writes a key to its file, as the user that Envoy runs as, also while Envoy runs.");
+    }
+    let variables: Vec<_> = parts.environment.iter().map(|(name, held)| format!("{name}={held}")).collect();
     let start = format!("Start it with the key in the environment: `{} envoy -c FILE`.", variables.join(" "));
     if !variables.is_empty() {
         lines.push(&start);
@@ -124,7 +133,9 @@ pub fn bootstrap(parts: &Parts<'_>) -> Map {
         .with("filter_chains", vec![Map::new().with("filters", vec![manager(parts)]).into()]);
     let unlimited = Node::from(true).about("The limit of connections below is not for operators.");
     let admin = Map::new().with("address", address(parts.options.admin)).with("ignore_global_conn_limit", unlimited);
+    let node = parts.clusters.iter().any(|cluster| cluster.key_file.is_some()).then(injection::node);
     Map::new()
+        .with_some("node", node)
         .with("admin", admin)
         .with("overload_manager", edge::overload_manager())
         .with("stats_config", stats_config())
@@ -194,7 +205,7 @@ fn route_config(parts: &Parts<'_>) -> Map {
 }
 
 /// An extension.
-fn typed(name: &str, message: &str, configured: impl FnOnce(Map) -> Map) -> Node {
+pub fn typed(name: &str, message: &str, configured: impl FnOnce(Map) -> Map) -> Node {
     Map::new().with("name", name).with("typed_config", configured(any(message))).into()
 }
 
@@ -228,7 +239,7 @@ fn filter(parts: &Parts<'_>) -> Node {
             .about("Change: what the filter does. Each `upstream` is the name of a cluster below. `max_concurrency`, times the\n\
                     routes and the workers of Envoy, should be less than the calls which that allows."),
     );
-    let environment = Map::new().with("host_env_keys", Node::Words(parts.environment.clone()));
+    let environment = Map::new().with("host_env_keys", Node::Words(parts.environment.keys().cloned().collect()));
     let code = Node::from(parts.options.wasm.as_str()).about("Change: where the filter lies.");
     let vm = Map::new()
         .with("runtime", "envoy.wasm.runtime.v8")
@@ -301,7 +312,8 @@ fn cluster(cluster: &Cluster, options: &Options) -> Node {
     };
     let protocol = any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
         .with("explicit_http_config", explicit)
-        .with("common_http_protocol_options", connections);
+        .with("common_http_protocol_options", connections)
+        .with_some("http_filters", cluster.key_file.as_deref().map(injection::filters));
     Map::new()
         .with("name", cluster.name.as_str())
         .with("type", Node::from(resolved).about("STATIC for an address, STRICT_DNS for a name."))

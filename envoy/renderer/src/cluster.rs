@@ -32,6 +32,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// How long an idle connection is kept, if any is kept for later calls.
     pub idle_timeout: Option<Duration>,
+    /// The file with the key that it adds to its calls, if it adds one.
+    pub key_file: Option<String>,
 }
 
 /// A host and its port.
@@ -126,6 +128,7 @@ impl Cluster {
             security,
             connect_timeout: settings.timeout().min(LONGEST_CONNECT),
             idle_timeout: settings.keepalive().then(|| settings.keepalive_timeout().min(LONGEST_IDLE)),
+            key_file: None,
         }
     }
 }

@@ -1,26 +1,43 @@
 //! A configuration of the filter, checked by the filter's own rules, and what only its text says.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use openwhisk_filter::config::Config;
 use openwhisk_filter::config::mistake::ConfigError;
 use openwhisk_filter::config::settings::{RequestBody, Settings};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::environment::Reference;
 
-/// Stands for every key in the environment, which does not matter here.
-const STAND_IN: &str = "user:key";
+/// The attribute that holds `user:key`.
+const TOKEN: &str = "service_token";
+
+/// The attributes that hold a key, one of which a route has at most.
+pub const KEYS: &[&str] = &[TOKEN, "authorization"];
+
+/// The attributes that hold secrets: one, or an object of them.
+pub const SECRETS: &[&str] = &[TOKEN, "authorization", "call_headers"];
+
+/// A secret in a configuration, or the environment variable that has it.
+#[derive(Clone, Debug)]
+pub struct Secret<'a> {
+    /// The attribute.
+    pub attribute: &'static str,
+    /// Where it stands in its level: the attribute, or a part of it.
+    place: String,
+    /// What stands there.
+    pub text: &'a str,
+}
 
 /// A configuration that the filter accepts.
 #[derive(Debug)]
 pub struct Configuration {
     config: Config,
     text: Value,
-    /// The environment variables it names.
-    pub environment: BTreeSet<String>,
+    /// The environment variables it names, and of each what could be in it. What really is does not matter here.
+    pub environment: BTreeMap<String, &'static str>,
 }
 
 /// What serves the requests of one route, or all.
@@ -35,14 +52,18 @@ pub struct Site<'a> {
 impl Configuration {
     /// Reads one.
     pub fn read(json: &[u8]) -> Result<Self, ConfigError> {
+        let text = serde_json::from_slice(json).unwrap_or_default();
+        let tokens = levels(&text).flat_map(|(_, level)| secrets(level)).filter(|secret| secret.attribute == TOKEN);
+        let tokens: BTreeSet<_> = tokens.filter_map(|secret| variable(secret.text)).collect();
         let environment = RefCell::default();
         let read_environment = |name: &str| {
-            BTreeSet::insert(&mut environment.borrow_mut(), name.to_owned());
-            Some(STAND_IN.to_owned())
+            let could_be = if tokens.contains(name) { "user:key" } else { "secret" };
+            BTreeMap::insert(&mut environment.borrow_mut(), name.to_owned(), could_be);
+            Some(could_be.to_owned())
         };
         let config = Config::from_json(json, &read_environment)?;
-        let text = serde_json::from_slice(json).unwrap_or_default();
-        Ok(Self { config, text, environment: environment.into_inner() })
+        let environment = environment.into_inner();
+        Ok(Self { config, text, environment })
     }
 
     /// Whether it lists routes.
@@ -83,31 +104,59 @@ impl Configuration {
         }
     }
 
-    /// Where a key stands in the text itself.
-    pub fn literal_tokens(&self) -> Vec<String> {
-        self.tokens().filter(|(_, token)| variable(token).is_none()).map(|(place, _)| place).collect()
+    /// The key with which a site calls, unless its cluster adds one.
+    pub fn key(&self, site: Site<'_>) -> Option<Secret<'_>> {
+        site.settings.authorization()?;
+        let own = site.route.and_then(|route| self.text.get("routes")?.get(route));
+        let levels = [own, Some(&self.text)].into_iter().flatten().filter_map(Value::as_object);
+        levels.flat_map(secrets).find(|secret| KEYS.contains(&secret.attribute))
+    }
+
+    /// Where a secret stands in the text itself.
+    pub fn literal_secrets(&self) -> Vec<String> {
+        self.secrets().filter(|(_, text)| variable(text).is_none()).map(|(place, _)| place).collect()
     }
 
     /// Where the text names environment variables.
     pub fn references(&self) -> Vec<Reference> {
-        let reference = |(place, token)| Some(Reference { place, name: variable(token)?.to_owned() });
-        self.tokens().filter_map(reference).collect()
+        let reference = |(place, text)| Some(Reference { place, name: variable(text)?.to_owned() });
+        self.secrets().filter_map(reference).collect()
     }
 
-    /// What the text gives for keys, with its places.
-    fn tokens(&self) -> impl Iterator<Item = (String, &str)> {
-        let routes = self.text.get("routes").and_then(Value::as_object);
-        let routes = routes.into_iter().flatten().map(|(name, route)| (format!("routes[{name:?}]."), route));
-        let levels = [(String::new(), &self.text)].into_iter().chain(routes);
-        levels
-            .filter_map(|(place, level)| Some((format!("{place}service_token"), level.get("service_token")?.as_str()?)))
+    /// What the text gives for secrets, with its places.
+    fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
+        levels(&self.text).flat_map(|(level, fields)| {
+            secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret.text))
+        })
     }
 }
 
-/// The environment variable that an accepted token names.
-pub fn variable(token: &str) -> Option<&str> {
+/// The objects of a configuration that hold attributes, and how their places begin.
+fn levels(text: &Value) -> impl Iterator<Item = (String, &Map<String, Value>)> {
+    let routes = text.get("routes").and_then(Value::as_object).into_iter().flatten();
+    let routes = routes.map(|(name, route)| (format!("routes[{name:?}]."), route));
+    let levels = [(String::new(), text)].into_iter().chain(routes);
+    levels.filter_map(|(place, level)| Some((place, level.as_object()?)))
+}
+
+/// What one level gives for secrets.
+pub fn secrets(level: &Map<String, Value>) -> impl Iterator<Item = Secret<'_>> {
+    SECRETS.iter().flat_map(|attribute| {
+        let value = level.get(*attribute);
+        let parts = value.and_then(Value::as_object).into_iter().flatten();
+        let parts = parts.map(move |(name, value)| (format!("{attribute}[{name:?}]"), value));
+        let whole = value.map(|value| ((*attribute).to_owned(), value));
+        whole
+            .into_iter()
+            .chain(parts)
+            .filter_map(|(place, value)| Some(Secret { attribute, place, text: value.as_str()? }))
+    })
+}
+
+/// The environment variable that an accepted secret names.
+pub fn variable(secret: &str) -> Option<&str> {
     const ENVIRONMENT: &str = "$ENV://";
-    let (start, name) = token.split_at_checked(ENVIRONMENT.len())?;
+    let (start, name) = secret.split_at_checked(ENVIRONMENT.len())?;
     start.eq_ignore_ascii_case(ENVIRONMENT).then_some(name)
 }
 
@@ -127,12 +176,44 @@ pub(crate) mod tests {
             r#""service_token": "$ENV://A", "routes": {"x": {"service_token": "alice:wonderland"},
                "y": {"service_token": "$env://B"}}"#,
         );
-        assert_eq!(configuration.environment.iter().collect::<Vec<_>>(), ["A", "B"]);
-        assert_eq!(configuration.literal_tokens(), ["routes[\"x\"].service_token"]);
+        assert_eq!(configuration.environment.keys().collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(configuration.literal_secrets(), ["routes[\"x\"].service_token"]);
         let references = configuration.references();
         let references: Vec<_> = references.iter().map(|found| (found.place.as_str(), found.name.as_str())).collect();
         assert_eq!(references, [("service_token", "A"), ("routes[\"y\"].service_token", "B")]);
-        assert_eq!(read(r#""service_token": "$:key""#).literal_tokens(), ["service_token"]);
+        assert_eq!(read(r#""service_token": "$:key""#).literal_secrets(), ["service_token"]);
+    }
+
+    #[test]
+    fn secrets_may_stand_in_three_attributes() {
+        let configuration = read(
+            r#""authorization": "$ENV://A", "call_headers": {"X-Org": "org", "x-key": "$env://B"}, "routes": {
+               "x": {"service_token": "$ENV://C", "call_headers": null}, "y": {"call_headers": {"z": "$ENV://A"}}}"#,
+        );
+        assert_eq!(configuration.literal_secrets(), ["call_headers[\"X-Org\"]"]);
+        let references = configuration.references();
+        let references: Vec<_> = references.iter().map(|found| (found.place.as_str(), found.name.as_str())).collect();
+        let expected = [
+            ("authorization", "A"),
+            ("call_headers[\"x-key\"]", "B"),
+            ("routes[\"x\"].service_token", "C"),
+            ("routes[\"y\"].call_headers[\"z\"]", "A"),
+        ];
+        assert_eq!(references, expected);
+        let environment: Vec<_> = configuration.environment.iter().map(|(name, held)| (name.as_str(), *held)).collect();
+        assert_eq!(environment, [("A", "secret"), ("B", "secret"), ("C", "user:key")]);
+    }
+
+    #[test]
+    fn a_site_has_the_key_of_its_level_or_of_the_top_level() {
+        let configuration = read(
+            r#""service_token": "top:key", "routes": {"a": {}, "b": {"authorization": "Bearer b"}, "c": {"service_token": "c:c"},
+               "d": {"service_token": null}, "e": {"upstream": "e"}, "f": {"call_headers": {"x-key": "f"}}}"#,
+        );
+        let key = |site: &Site<'_>| configuration.key(*site).map(|secret| (secret.attribute, secret.text));
+        let top = Some(("service_token", "top:key"));
+        let expected = [top, Some(("authorization", "Bearer b")), Some(("service_token", "c:c")), None, None, top];
+        assert_eq!(configuration.sites().iter().map(key).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn check(configuration: &Configuration, allowed: &[String]) -> Result<(), No
 
 /// The names that are allowed and not read.
 pub fn unused<'a>(configuration: &Configuration, allowed: &'a [String]) -> Vec<&'a str> {
-    allowed.iter().filter(|name| !configuration.environment.contains(*name)).map(String::as_str).collect()
+    allowed.iter().filter(|name| !configuration.environment.contains_key(*name)).map(String::as_str).collect()
 }
 
 impl fmt::Display for NotAllowed {

@@ -2,7 +2,7 @@
 //! what on Envoy belongs to the cluster or to the listener is set there.
 //!
 //! ```text
-//! JSON ------------------> configuration -> clusters, routes, limit -> tree -> YAML
+//! JSON ------------------> configuration -> clusters, keys, routes, limit -> tree -> YAML
 //! texts of APISIX -> apisix ---^---------------^--------^
 //! ```
 //!
@@ -12,10 +12,13 @@ mod apisix;
 mod bootstrap;
 mod cluster;
 mod configuration;
+pub mod credential;
 mod edge;
 mod environment;
 mod found;
+mod injection;
 mod json;
+mod key_file;
 mod limit;
 mod neighbours;
 mod render;
@@ -29,5 +32,7 @@ pub use apisix::{Input, Key, Refusal, Router};
 pub use cluster::SharedName;
 pub use environment::NotAllowed;
 pub use found::NotFound;
+pub use injection::{sds, sds_path};
+pub use key_file::{InvalidKeyFile, InvalidKeys, KeyFile};
 pub use render::{CA, Error, Form, Options, Protocol, Rendered, WASM, render, render_all};
 pub use route::{InvalidPrefix, Prefix};

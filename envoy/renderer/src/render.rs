@@ -14,6 +14,7 @@ use crate::configuration::Configuration;
 use crate::environment::{self, NotAllowed};
 use crate::found::NotFound;
 use crate::json::pretty;
+use crate::key_file::{self, InvalidKeys, KeyFile};
 use crate::limit::limit;
 use crate::neighbours::unlimited;
 use crate::route::{Paths, Prefix, VirtualHost, hidden, routes};
@@ -69,6 +70,8 @@ pub struct Options {
     pub without: Vec<String>,
     /// The environment variables that the configuration may read, besides those that are for the filter by their names.
     pub env: Vec<String>,
+    /// The files with keys that clusters add to their calls.
+    pub key_files: Vec<KeyFile>,
 }
 
 impl Default for Options {
@@ -84,6 +87,7 @@ impl Default for Options {
             router: None,
             without: Vec::new(),
             env: Vec::new(),
+            key_files: Vec::new(),
         }
     }
 }
@@ -118,6 +122,8 @@ pub enum Error {
     NotAllowed(NotAllowed),
     /// Two addresses have the same name.
     SharedName(SharedName),
+    /// A route has no key, or two.
+    InvalidKeys(InvalidKeys),
     /// The serializer refuses the document, with its reason.
     Yaml(String),
 }
@@ -192,14 +198,15 @@ pub fn render(text: &[u8], options: &Options) -> Result<Rendered, Error> {
 /// [`Error`], one line for each mistake.
 pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, Error> {
     let paths = options.route_prefix.clone().map(Paths::Below);
-    let source = match Source::of_apisix(inputs, options, paths.as_ref())? {
+    let mut source = match Source::of_apisix(inputs, options, paths.as_ref())? {
         Some(source) => source,
         None => Source::of_filter(inputs.first().map_or(&[][..], |input| input.text), paths.as_ref())?,
     };
     environment::check(&source.configuration, &options.env).map_err(Error::NotAllowed)?;
+    key_file::assign(&options.key_files, &mut source.clusters, &source.configuration).map_err(Error::InvalidKeys)?;
     let (limit, too_large) = limit(&source.configuration);
     let security = |wanted| source.clusters.iter().any(|cluster| cluster.security == wanted);
-    let tokens = source.configuration.literal_tokens();
+    let literals = source.configuration.literal_secrets();
     let unused = environment::unused(&source.configuration, &options.env);
     let is_every = !source.configuration.has_routes();
     let is_of_apisix = source.apisix.is_some();
@@ -217,11 +224,11 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
             "`action_errors` is \"pass\": clients see messages and stacks of failed actions; \"hide\" keeps them in the log"
                 .to_owned()
         }),
-        (!tokens.is_empty()).then(|| {
+        (!literals.is_empty()).then(|| {
             format!(
                 "the key itself stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
-                 `$ENV://OPENWHISK_TOKEN` reads it from the environment",
-                tokens.join("` and `")
+                 `$ENV://OPENWHISK_TOKEN` reads it from the environment, `--key-file` from a file",
+                literals.join("` and `")
             )
         }),
         too_large,
@@ -252,7 +259,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
 
     let summary = summary(&source.configuration, &source.clusters, &source.virtual_hosts);
     let parts = Parts {
-        environment: source.configuration.environment.iter().cloned().collect(),
+        environment: source.configuration.environment.clone(),
         configuration: pretty(&source.json),
         has_buffer_filter: source.configuration.has_buffer_filter(),
         clusters: source.clusters,
@@ -269,7 +276,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
     };
     let yaml = yaml::write(document).map_err(|error| Error::Yaml(error.to_string()))?;
     let yaml = format!("{}{yaml}", bootstrap::header(&parts));
-    let environment = parts.environment;
+    let environment = parts.environment.into_keys().collect();
     let (notes, keys) = source.apisix.unwrap_or_default();
     Ok(Rendered { yaml, summary, warnings: warnings.into_iter().flatten().collect(), notes, keys, environment })
 }
@@ -282,6 +289,7 @@ impl fmt::Display for Error {
             Self::Refusal(error) => error.fmt(f),
             Self::NotAllowed(error) => error.fmt(f),
             Self::SharedName(error) => error.fmt(f),
+            Self::InvalidKeys(error) => error.fmt(f),
             Self::Yaml(reason) => write!(f, "the configuration cannot be written: {reason}"),
         }
     }

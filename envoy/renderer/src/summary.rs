@@ -8,8 +8,9 @@ use crate::route::{Field, Paths, Route, VirtualHost};
 
 /// The routes of the filter, the actions that it calls, their clusters, and the environment variables with keys.
 ///
-/// An action has a `key` where that stands in the configuration itself, else the `variable` with it. A route has no `path`
-/// if its paths are described by a regular expression.
+/// Of an action's key there is the `attribute` with it and either the `key` itself, where the configuration has it, or its
+/// `variable`; or there is the `key_file` from which its cluster adds one. A route has no `path` if its paths are described by
+/// a regular expression.
 pub fn summary(configuration: &Configuration, clusters: &[Cluster], virtual_hosts: &[VirtualHost]) -> Value {
     let routes = virtual_hosts.iter().flat_map(|host| {
         let served = host.routes.iter().filter(|route| route.is_served);
@@ -19,17 +20,20 @@ pub fn summary(configuration: &Configuration, clusters: &[Cluster], virtual_host
     });
     let actions = configuration.sites().into_iter().map(|site| {
         let given = |attribute| configuration.given(site, attribute);
-        let token = given("service_token").and_then(Value::as_str).unwrap_or_default();
-        let variable = variable(token);
+        let secret = configuration.key(site);
+        let variable = secret.as_ref().and_then(|secret| variable(secret.text));
+        let literal = secret.as_ref().filter(|_| variable.is_none()).map(|secret| secret.text);
+        let cluster = clusters.iter().find(|cluster| *cluster.name == **site.settings.upstream());
         json!({
             "api_host": given("api_host"), "namespace": given("namespace"), "package": given("package"),
-            "action": given("action"), "variable": variable, "key": variable.is_none().then_some(token),
+            "action": given("action"), "attribute": secret.as_ref().map(|secret| secret.attribute),
+            "variable": variable, "key": literal, "key_file": cluster.and_then(|cluster| cluster.key_file.as_deref()),
         })
     });
     let clusters = clusters.iter().map(|cluster| json!({ "name": cluster.name, "address": cluster.to_string() }));
     json!({
         "routes": routes.collect::<Vec<_>>(), "actions": actions.collect::<Vec<_>>(),
-        "clusters": clusters.collect::<Vec<_>>(), "environment": configuration.environment,
+        "clusters": clusters.collect::<Vec<_>>(), "environment": configuration.environment.keys().collect::<Vec<_>>(),
     })
 }
 

@@ -6,9 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::document::Fields;
-
-/// The attribute that holds a key.
-pub const TOKEN: &str = "service_token";
+use crate::configuration::{KEYS, secrets, variable};
 
 /// The variable of a key that no other one shares a file with.
 const VARIABLE: &str = "OPENWHISK_TOKEN";
@@ -72,19 +70,14 @@ pub fn replace(configurations: &mut [(String, Fields)]) -> Vec<Key> {
     let mut taken = BTreeSet::new();
     let mut keys: Vec<(String, Vec<String>)> = Vec::new();
     for (route, fields) in configurations.iter() {
-        match fields.get(TOKEN) {
-            Some(value) if Reference::of(value) == Some(Reference::Environment) => {
-                let text = value.as_str().unwrap_or_default();
-                taken.extend(text.split_once("://").map(|(_, name)| name.to_owned()));
+        taken.extend(secrets(fields).filter_map(|secret| Some(variable(secret.text)?.to_owned())));
+        let literals =
+            secrets(fields).filter(|secret| KEYS.contains(&secret.attribute) && variable(secret.text).is_none());
+        for key in literals.map(|secret| trimmed(secret.text)) {
+            match keys.iter_mut().find(|(known, _)| known == key) {
+                Some((_, routes)) => routes.push(route.clone()),
+                None => keys.push((key.to_owned(), vec![route.clone()])),
             }
-            Some(Value::String(key)) => {
-                let key = trimmed(key);
-                match keys.iter_mut().find(|(known, _)| known == key) {
-                    Some((_, routes)) => routes.push(route.clone()),
-                    None => keys.push((key.to_owned(), vec![route.clone()])),
-                }
-            }
-            _ => {}
         }
     }
     let is_only = keys.len() == 1;
@@ -98,9 +91,11 @@ pub fn replace(configurations: &mut [(String, Fields)]) -> Vec<Key> {
     let keys: Vec<_> = keys.into_iter().map(name).collect();
     let variables: BTreeMap<_, _> = keys.iter().map(|key| (key.value.as_str(), key.variable.as_str())).collect();
     for (_, fields) in configurations {
-        let variable = fields.get(TOKEN).and_then(Value::as_str).and_then(|key| variables.get(trimmed(key)));
-        if let Some(variable) = variable {
-            fields.insert(TOKEN.to_owned(), format!("$ENV://{variable}").into());
+        for attribute in KEYS {
+            let key = fields.get(*attribute).and_then(Value::as_str);
+            if let Some(variable) = key.and_then(|key| variables.get(trimmed(key))) {
+                fields.insert((*attribute).to_owned(), format!("$ENV://{variable}").into());
+            }
         }
     }
     keys
@@ -122,6 +117,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const TOKEN: &str = "service_token";
 
     fn replaced(tokens: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let fields = |token: &str| [(TOKEN.to_owned(), json!(token))].into_iter().collect();
@@ -164,6 +161,18 @@ mod tests {
             let (found, shown) = replaced(tokens);
             assert_eq!((found, shown), (owned(texts), owned(keys)), "{tokens:?}");
         }
+    }
+
+    #[test]
+    fn a_whole_header_is_a_key_and_other_secrets_stay() {
+        let plugin =
+            json!({ "authorization": "Bearer s3cret", "call_headers": { "a": "$env://OPENWHISK_TOKEN", "b": "c" } });
+        let mut configurations = [("x".to_owned(), plugin.as_object().expect("an object").clone())];
+        let keys = replace(&mut configurations);
+        let keys: Vec<_> = keys.iter().map(|key| (key.variable.as_str(), key.value.as_str())).collect();
+        assert_eq!(keys, [("OPENWHISK_TOKEN_2", "Bearer s3cret")]);
+        let expected = json!({ "authorization": "$ENV://OPENWHISK_TOKEN_2", "call_headers": plugin["call_headers"] });
+        assert_eq!(Value::Object(configurations[0].1.clone()), expected);
     }
 
     fn owned(texts: &[&str]) -> Vec<String> {

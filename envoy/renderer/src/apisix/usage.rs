@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::document::{Fields, Object, strict};
 use super::plugin::{Effect, effect};
 use super::report::{Report, below};
-use super::secret::{Reference, TOKEN};
+use super::secret::Reference;
+use crate::configuration::SECRETS;
 
 /// A plugin where it is configured.
 #[derive(Clone)]
@@ -91,12 +92,10 @@ pub fn attributes(plugin: &Use<'_>, is_wasm: bool, report: &mut Report<'_>) -> O
     if !is_wasm {
         attributes.remove("_meta");
     }
-    for (attribute, value) in attributes.iter().filter(|(attribute, _)| *attribute != TOKEN) {
+    for (attribute, value) in attributes.iter().filter(|(attribute, _)| !SECRETS.contains(&attribute.as_str())) {
         let reason = match Reference::of(value) {
             None => continue,
-            Some(Reference::Environment) => {
-                "refers to the environment, which the filter reads for `service_token` only"
-            }
+            Some(Reference::Environment) => "refers to the environment, which the filter reads for secrets only",
             Some(Reference::Secret) => "refers to a secret manager, which only apisix can ask",
         };
         report.wrong(&below(place, attribute), &format!("{reason}: write the value itself"));

@@ -8,6 +8,7 @@
 )]
 
 mod attributes;
+mod keys;
 mod listener;
 mod reference;
 mod validated;

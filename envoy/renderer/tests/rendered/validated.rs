@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use openwhisk_envoy::{CA, Options};
+use openwhisk_envoy::{CA, Options, render, sds, sds_path};
 use serde_json::{Value, json};
 
 use crate::{MANAGER, TOKEN, at, config, read, rendered, root};
@@ -40,6 +40,14 @@ fn own() -> Vec<(String, String)> {
     own.into_iter().map(|(about, attributes)| (about.to_owned(), config(attributes))).collect()
 }
 
+/// Routes to four clusters, of which three have no key.
+fn injecting() -> Value {
+    json!({ "api_host": "http://near", "namespace": "n", "action": "a", "routes": {
+        "near": { "upstream": "near" }, "strange": { "upstream": "{a}:[b]" }, "far": { "api_host": "https://far" },
+        "own": { "authorization": "Bearer x" },
+    } })
+}
+
 /// Routes of `APISIX` whose paths and values are no plain words.
 fn of_apisix() -> [(String, String); 3] {
     let plugin: Value = serde_json::from_str(&config(json!({}))).expect("JSON");
@@ -73,15 +81,43 @@ fn envoy_takes_every_output() {
     assert!(wasm.is_file(), "{} is missing: run `make build`", wasm.display());
     assert!(Path::new(CA).is_file(), "{CA} is missing: install ca-certificates");
     let wasm = wasm.canonicalize().expect("a path").into_os_string().into_string().expect("UTF-8");
-    let options = Options { wasm, route_prefix: Some("/x".parse().expect("a prefix")), ..Options::default() };
+    let prefix = Some("/x".parse().expect("a prefix"));
+    let options = Options { wasm, route_prefix: prefix, env: vec!["TOKEN".to_owned()], ..Options::default() };
 
     let all = corpus::configurations(&root().join("tests/configurations.yaml")).expect("a list");
     let accepted = all.into_iter().filter(|configuration| configuration.errors.is_empty());
     let accepted =
         accepted.map(|configuration| (configuration.about, String::from_utf8(configuration.bytes).expect("UTF-8")));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rendered-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let key_file = |name: &str| {
+        let path = folder.join(name).into_os_string().into_string().expect("UTF-8");
+        fs::write(&path, "Basic dXNlcjprZXk=").expect("written");
+        fs::write(sds_path(&path), sds(&path).expect("YAML")).expect("written");
+        path
+    };
+    let key = key_file("key");
+    let with_key = Options { key_files: vec![key.parse().expect("a key file")], ..options.clone() };
+
     let mut documents = Vec::new();
+    let (mut without_key, mut mixed) = (0, 0);
     for (about, text) in accepted.chain(own()) {
-        let yaml = rendered(&text, &options).yaml;
+        let yaml = match render(text.as_bytes(), &options) {
+            Ok(rendered) => rendered.yaml,
+            Err(error) => {
+                assert!(error.to_string().starts_with("no key is configured"), "{about}: {error}");
+                without_key += 1;
+                match render(text.as_bytes(), &with_key) {
+                    Ok(rendered) => rendered.yaml,
+                    // Routes with and without a key, to the same cluster.
+                    Err(error) => {
+                        assert!(error.to_string().ends_with("an `upstream` of its own"), "{about}: {error}");
+                        mixed += 1;
+                        continue;
+                    }
+                }
+            }
+        };
         let filters = at(&read(&yaml), [MANAGER, "/http_filters"]);
         let filter = filters.as_array().into_iter().flatten().find(|filter| filter["name"] == "openwhisk");
         let value =
@@ -91,6 +127,13 @@ fn envoy_takes_every_output() {
         documents.push((about, yaml));
     }
     assert!(documents.len() > 15, "{}", documents.len());
+    assert!(without_key > mixed && mixed == 1, "{without_key} {mixed}");
+    let several =
+        ["near=", "{a}:[b]=", "far:443="].map(|cluster| format!("{cluster}{}", key_file("other: \"key\" #2?")));
+    let several = several.map(|file| file.parse().expect("a key file")).to_vec();
+    let yaml = rendered(&injecting().to_string(), &Options { key_files: several, ..options.clone() }).yaml;
+    assert_eq!(yaml.matches("envoy.filters.http.credential_injector\n").count(), 3, "{yaml}");
+    documents.push(("several clusters that inject".to_owned(), yaml));
     let options = Options { route_prefix: None, without: vec!["vars".to_owned()], ..options };
     for (about, text) in of_apisix() {
         let yaml = rendered(&text, &options).yaml;
@@ -100,8 +143,6 @@ fn envoy_takes_every_output() {
     // Envoy does look.
     let wrong = documents[0].1.replace("STRICT_DNS", "STRICTLY_DNS");
 
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rendered-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
     let validate = |yaml: &str| {
         let file = folder.join("envoy.yaml");
         fs::write(&file, yaml).expect("written");
@@ -109,6 +150,7 @@ fn envoy_takes_every_output() {
             .args(["--mode", "validate", "--log-level", "error", "--use-dynamic-base-id", "--config-path"])
             .arg(&file)
             .env("OPENWHISK_TOKEN", TOKEN)
+            .env("TOKEN", "Bearer x")
             .stdin(Stdio::null())
             .output()
             .expect("envoy runs");

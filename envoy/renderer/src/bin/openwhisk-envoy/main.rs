@@ -1,5 +1,8 @@
-//! Prints the configuration of an Envoy for a configuration of the filter. This file is the command line only.
+//! Prints the configuration of an Envoy for a configuration of the filter, and writes the files of keys. This file is the
+//! command line only.
 #![allow(clippy::print_stderr, reason = "a command line program speaks to its user through it")]
+
+mod secret;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,16 +11,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValue;
-use clap::{Parser, ValueEnum};
-use openwhisk_envoy::{CA, Form, Input, Key, Options, Prefix, Protocol, Router, WASM, render_all};
+use clap::{Parser, Subcommand, ValueEnum};
+use openwhisk_envoy::{CA, Form, Input, Key, KeyFile, Options, Prefix, Protocol, Router, WASM, render_all};
 
 /// Where systems keep the certificates of those to trust, after [`CA`]: Fedora, openSUSE, BSD and macOS.
 const OTHER_CAS: &[&str] = &["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
 /// The command line.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Debug, Parser)]
-#[command(version, about = "Prints the configuration of an Envoy that serves a configuration of the filter")]
+#[command(
+    version,
+    about = "Prints the configuration of an Envoy that serves a configuration of the filter",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// A configuration of the filter, or files of APISIX; `-` is the standard input
     ///
     /// Of APISIX it takes one route or its plugins, the file apisix.yaml of the standalone mode, and what the Admin API
@@ -79,6 +91,31 @@ struct Arguments {
     /// Let the configuration read an environment variable whose name does not begin with `OPENWHISK_`; may be repeated
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
+
+    /// Let the cluster add the key from this file to its calls, so that the filter needs none; may be repeated
+    ///
+    /// `openwhisk-envoy secret FILE` writes the file. It is named as Envoy finds it. CLUSTER is the `upstream`, by default
+    /// host:port of `api_host`; it may be left out where only one cluster serves routes without a key.
+    #[arg(long, value_name = "[CLUSTER=]FILE")]
+    key_file: Vec<KeyFile>,
+
+    /// Look at the files with keys before anything is printed: they have to be where this program runs
+    #[arg(long, requires = "key_file")]
+    check_keys: bool,
+}
+
+/// What else it does.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the key from the standard input, user:key or a scheme and a token, to a file for `--key-file`
+    ///
+    /// Envoy reads the file itself, so write it as the user that Envoy runs as; it may run meanwhile. Beside it FILE.sds.yaml is written, which tells
+    /// Envoy where FILE is.
+    Secret {
+        /// The file of the key
+        #[arg(value_name = "FILE")]
+        file: String,
+    },
 }
 
 /// A router by its name on APISIX.
@@ -114,6 +151,7 @@ fn main() -> ExitCode {
 /// Prints, or gives the lines of an error.
 fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments {
+        command,
         configs,
         fragment,
         summary,
@@ -127,14 +165,20 @@ fn run(arguments: Arguments) -> Result<(), String> {
         router,
         keys,
         env,
+        key_file: key_files,
+        check_keys,
     } = arguments;
+    if let Some(Command::Secret { file }) = command {
+        return secret::write(&file, io::stdin().lock());
+    }
     let read = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let texts = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let inputs: Vec<_> = configs.iter().zip(&texts).map(|(name, text)| Input { name, text }).collect();
     let form = if fragment { Form::Fragment } else { Form::Bootstrap };
     let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
     let router = router.map(|NamedRouter(router)| router);
-    let mut options = Options { form, ca, listen, admin, wasm, protocol, route_prefix, router, without, env };
+    let mut options =
+        Options { form, ca, listen, admin, wasm, protocol, route_prefix, router, without, env, key_files };
     let mut rendered = render_all(&inputs, &options).map_err(|error| error.to_string())?;
     // Only this system's file, if it has none where most have it: where Envoy runs is not known here.
     let elsewhere = OTHER_CAS.iter().find(|path| Path::new(path).is_file());
@@ -143,6 +187,15 @@ fn run(arguments: Arguments) -> Result<(), String> {
     {
         options.ca = Some((*ca).to_owned());
         rendered = render_all(&inputs, &options).map_err(|error| error.to_string())?;
+    }
+    if check_keys {
+        let (warnings, errors): (Vec<_>, Vec<_>) =
+            options.key_files.iter().map(|file| secret::check(file.path())).partition(Result::is_ok);
+        let errors: Vec<_> = errors.into_iter().filter_map(Result::err).collect();
+        if !errors.is_empty() {
+            return Err(errors.join("\n"));
+        }
+        rendered.warnings.extend(warnings.into_iter().flatten().flatten());
     }
     if let Some(path) = keys {
         write_keys(&path, &rendered.keys).map_err(|error| format!("{path}: {error}"))?;

@@ -1,6 +1,8 @@
 //! The command line.
 #![allow(clippy::expect_used, clippy::panic, reason = "test code stops at the first surprise")]
 
+mod keys;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -169,7 +171,7 @@ fn a_summary_tells_programs_what_is_served() {
             json!({
                 "routes": [{ "name": "a", "domains": ["*"], "path": "/", "methods": [] }],
                 "actions": [{ "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
-                    "variable": "OPENWHISK_NOT_SET", "key": null }],
+                    "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null }],
                 "clusters": near, "environment": ["OPENWHISK_NOT_SET"],
             }),
         ),
@@ -179,10 +181,10 @@ fn a_summary_tells_programs_what_is_served() {
                 "routes": [{ "name": "ü", "domains": ["*"], "path": "/%C3%BC", "methods": [] },
                     { "name": "y", "domains": ["*"], "path": "/y", "methods": [] }],
                 "actions": [
-                    { "api_host": "https://far:1/x", "namespace": "n", "package": "p", "action": "b", "variable": null,
-                      "key": "alice:wonderland" },
+                    { "api_host": "https://far:1/x", "namespace": "n", "package": "p", "action": "b",
+                      "attribute": "service_token", "variable": null, "key": "alice:wonderland", "key_file": null },
                     { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
-                      "variable": "OPENWHISK_NOT_SET", "key": null },
+                      "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null },
                 ],
                 "clusters": [{ "name": "far:1", "address": "https://far:1" }, near[0]],
                 "environment": ["OPENWHISK_NOT_SET"],
@@ -197,9 +199,9 @@ fn a_summary_tells_programs_what_is_served() {
                 ],
                 "actions": [
                     { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
-                      "variable": "OPENWHISK_TOKEN", "key": null },
+                      "attribute": "service_token", "variable": "OPENWHISK_TOKEN", "key": null, "key_file": null },
                     { "api_host": "http://ow", "namespace": "n", "package": null, "action": "b",
-                      "variable": "OPENWHISK_B", "key": null },
+                      "attribute": "service_token", "variable": "OPENWHISK_B", "key": null, "key_file": null },
                 ],
                 "clusters": near, "environment": ["OPENWHISK_B", "OPENWHISK_TOKEN"],
             }),
