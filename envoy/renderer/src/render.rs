@@ -226,7 +226,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         }),
         (!literals.is_empty()).then(|| {
             format!(
-                "the key itself stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
+                "what may be a key stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
                  `$ENV://OPENWHISK_TOKEN` reads it from the environment, `--key-file` from a file",
                 literals.join("` and `")
             )

@@ -117,7 +117,7 @@ fn warnings_stand_beside_the_output() {
     assert!(output.status.success() && !output.stdout.is_empty());
     let said = text(&output.stderr);
     assert!(
-        said.starts_with("warning: the key itself stands in `service_token`") && said.lines().count() == 1,
+        said.starts_with("warning: what may be a key stands in `service_token`") && said.lines().count() == 1,
         "{said}"
     );
     assert!(!said.contains("wonder"), "{said}");

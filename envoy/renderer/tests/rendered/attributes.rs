@@ -157,11 +157,11 @@ fn what_the_operator_should_know_is_one_sentence() {
         (config(json!({ "ssl_verify": false })), &plain, None),
         (config(https.clone()), &ca, None),
         (config(unverified.clone()), &plain, Some("`ssl_verify` is false")),
-        (config(json!({ "service_token": TOKEN })), &plain, Some("the key itself stands in `service_token`")),
+        (config(json!({ "service_token": TOKEN })), &plain, Some("what may be a key stands in `service_token`")),
         (
             config(json!({ "routes": { "x": { "service_token": TOKEN } } })),
             &plain,
-            Some("the key itself stands in `routes[\"x\"].service_token`"),
+            Some("what may be a key stands in `routes[\"x\"].service_token`"),
         ),
         (
             config(json!({ "action_errors": null })),
