@@ -43,3 +43,9 @@ pub const OF_A_CONNECTION: &[&str] = &[
     "upgrade",
     "content-length",
 ];
+
+/// Whether a text is the id of an activation, as `OpenWhisk` writes it.
+#[must_use]
+pub fn is_activation_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}

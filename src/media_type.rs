@@ -42,6 +42,44 @@ impl MediaType {
     }
 }
 
+/// Whether a raw request has its body as a text.
+///
+/// Source: observed on a real `OpenWhisk`, `raw-http`: what Pekko knows as text, and what names a charset and is no known
+/// binary. `application/json` is none, and what has a parameter beside its charset is an unknown type.
+#[must_use]
+pub fn is_raw_text(content_type: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(content_type).to_ascii_lowercase();
+    let mut parts = text.split([';', ',']).map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_charset = |parameter: &str| parameter.starts_with("charset=");
+    match essence {
+        "application/json" => parts.any(|parameter| !parameter.is_empty() && !is_charset(parameter)),
+        other if is_known_binary(other) => false,
+        "text/plain"
+        | "text/html"
+        | "text/css"
+        | "text/csv"
+        | "text/xml"
+        | "text/markdown"
+        | "text/event-stream"
+        | "application/xml"
+        | "application/javascript"
+        | "application/xhtml+xml"
+        | "application/soap+xml"
+        | "application/atom+xml"
+        | "application/problem+xml"
+        | "application/xml-dtd"
+        | "application/x-latex"
+        | "application/base64"
+        | "application/x-www-form-urlencoded"
+        | "application/vnd.api+json"
+        | "application/problem+json"
+        | "application/json-patch+json"
+        | "application/merge-patch+json" => true,
+        _ => parts.any(is_charset),
+    }
+}
+
 /// Whether a type, in lower case, is one whose bytes are no text whatever charset it names.
 fn is_known_binary(essence: &str) -> bool {
     let kind = essence.split_once('/').map_or(essence, |(kind, _)| kind);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 
 use serde_json::{Value, json};
 
@@ -17,6 +17,9 @@ pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The methods that invoke an action, for clients that use another one.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
+/// The methods that read the result of an activation.
+const READING_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// A reply, complete for the host to send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +49,27 @@ impl Reply {
         });
         let mut reply = Self::json(error.status(), body).about(id);
         reply.headers.extend(error.retry_after().map(|value| (RETRY_AFTER, value)));
-        if let Error::MethodNotAllowed { .. } = error {
-            reply.headers.push((ALLOW, METHODS));
+        match error {
+            Error::MethodNotAllowed { .. } => reply.headers.push((ALLOW, METHODS)),
+            Error::ReadOnly => reply.headers.push((ALLOW, READING_METHODS)),
+            _ => {}
         }
         reply
+    }
+
+    /// Adds where the result of an activation can be found, behind a path, and when.
+    #[must_use]
+    pub fn found_at(mut self, path: &str, activation_id: &str) -> Self {
+        if let Ok(location) = HeaderValue::from_str(&format!("{path}/{activation_id}")) {
+            self.headers.extend([(LOCATION, location), (RETRY_AFTER, HeaderValue::from_static("1"))]);
+        }
+        self
+    }
+
+    /// A reply without a body.
+    #[must_use]
+    pub const fn empty(status: StatusCode) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
     /// The reply as a proxy can send it: with a body where the proxy would make one of its own.

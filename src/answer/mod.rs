@@ -5,7 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::config::settings::{Mode, OnTimeout, Settings};
+use crate::answer::record::NoRecord;
+use crate::config::action::Kind;
+use crate::config::settings::{Mode, OnTimeout, Response, Settings};
 use crate::error::Error;
 use crate::error::key::KeySource;
 use crate::error::quote::beginning_of_answer;
@@ -16,9 +18,12 @@ use crate::proxy::Proxy;
 mod activation;
 pub(crate) mod content_type;
 pub(crate) mod headers;
+mod record;
 pub mod shaped;
+mod timing;
 
 pub use activation::{Activation, Content, LARGEST_ANSWER};
+pub use timing::Timing;
 
 const STATUS: &str = ":status";
 const RETRY_AFTER: &str = "retry-after";
@@ -120,6 +125,19 @@ fn activation_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
 }
 
 impl Outcome {
+    /// How long it took, and what a record of the activation says of that, if `has_record`. `None` if there was no call.
+    #[must_use]
+    pub fn timing(&self, has_record: bool) -> Option<Timing> {
+        match self {
+            Self::Answered(answer) => {
+                let record = std::str::from_utf8(&answer.body).ok().filter(|_| has_record);
+                Some(Timing::of(answer.elapsed, record))
+            }
+            Self::Silent { elapsed } => Some(Timing::of(*elapsed, None)),
+            Self::TooLarge { .. } | Self::UnknownUpstream | Self::UnavailableUpstream => None,
+        }
+    }
+
     /// Reads what a proxy handed out so long after the dispatch of a call: the headers of an answer (see [`Answer::read`])
     /// and a body of this size, which `read` gives.
     #[must_use]
@@ -240,6 +258,10 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
     let strange = |activation_id, retry_after, text: &str| {
         Err(Error::not_openwhisk(status, activation_id, retry_after, text.as_bytes()))
     };
+    let (result, failure) = match settings.response() {
+        Response::Shaped => (Content::Result, Content::Failure),
+        Response::Plain => (Content::PlainResult, Content::PlainFailure),
+    };
     match (status, settings.mode(), settings.on_timeout()) {
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation, OnTimeout::Error) => {
             // As close to its end as a deadline, the wait was over.
@@ -249,15 +271,19 @@ fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error>
                 Error::NotAwaited { timeout: settings.timeout().as_millis(), after: elapsed.as_millis(), activation_id }
             })
         }
-        (StatusCode::OK, Mode::Result, _) => told(activation_id, Content::Result, text),
-        (StatusCode::BAD_GATEWAY, Mode::Result, _) if activation_id.is_some() => {
-            told(activation_id, Content::Failure, text)
+        (StatusCode::OK, Mode::Result, _) => told(activation_id, result, text),
+        (StatusCode::BAD_GATEWAY, Mode::Result, _) if activation_id.is_some() => told(activation_id, failure, text),
+        (StatusCode::NO_CONTENT, Mode::Async, _) if settings.action().kind == Kind::Trigger && text.is_empty() => {
+            told(None, Content::Nothing, text)
         }
         _ if !is_json(&text) => strange(activation_id, retry_after, &text),
         (StatusCode::OK, Mode::Activation | Mode::Metadata, _) => told(activation_id, Content::AsIs(status), text),
         (StatusCode::ACCEPTED, Mode::Result | Mode::Activation | Mode::Async, _) if activation_id.is_some() => {
             told(activation_id, Content::AsIs(status), text)
         }
+        (StatusCode::OK, Mode::Poll, _) => record::activation(&text, settings.action(), result, failure)
+            .unwrap_or_else(|NoRecord| strange(None, None, &text)),
+        (StatusCode::NOT_FOUND, Mode::Poll, _) => Err(Error::NoActivation),
         (StatusCode::BAD_GATEWAY, Mode::Activation, _) if activation_id.is_some() => {
             Err(Error::ActionFailed { activation_id, body: text })
         }

@@ -34,16 +34,94 @@ impl<'a> Form<'a> {
                 continue;
             }
             let mut parts = field.splitn(2, |byte| *byte == b'=');
-            decode(parts.next().unwrap_or_default(), &mut self.name)?;
-            decode(parts.next().unwrap_or_default(), &mut self.value)?;
+            decode_form(parts.next().unwrap_or_default(), &mut self.name)?;
+            decode_form(parts.next().unwrap_or_default(), &mut self.value)?;
             return Ok(Some((&self.name, &self.value)));
         }
         Ok(None)
     }
 }
 
+/// How many fields a form may have whose repeated fields are put together.
+pub const MOST_FIELDS: usize = 16_384;
+
+/// Why the fields of a form cannot be put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoGroups {
+    /// There are more than [`MOST_FIELDS`].
+    TooMany,
+    /// There is not enough memory.
+    Memory,
+}
+
+/// The fields of a form, those of the same name next to each other and in their order.
+#[derive(Debug)]
+pub struct Groups {
+    /// All names and values.
+    decoded: Vec<u8>,
+    /// Where they stand in it.
+    places: Vec<Place>,
+}
+
+/// Where a field stands among others: its name begins at `name`, its value at `value` and ends at `end`.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    name: u32,
+    value: u32,
+    end: u32,
+}
+
+impl Groups {
+    /// Puts the fields of a form together.
+    pub fn of(text: &[u8]) -> Result<Self, NoGroups> {
+        let (mut decoded, mut places) = (Vec::new(), Vec::new());
+        // No field is longer than what it stands for.
+        decoded.try_reserve(text.len()).map_err(|_| NoGroups::Memory)?;
+        let mut form = Form::new(text);
+        let at = |decoded: &Vec<u8>| u32::try_from(decoded.len()).map_err(|_| NoGroups::Memory);
+        while let Some((name, value)) = form.next_field().map_err(|_| NoGroups::Memory)? {
+            if places.len() == MOST_FIELDS {
+                return Err(NoGroups::TooMany);
+            }
+            let begin = at(&decoded)?;
+            decoded.extend_from_slice(name);
+            let middle = at(&decoded)?;
+            decoded.extend_from_slice(value);
+            places.push(Place { name: begin, value: middle, end: at(&decoded)? });
+        }
+        let mut groups = Self { decoded, places: Vec::new() };
+        // Those that stand at the same name are in their order.
+        places.sort_unstable_by(|one, other| {
+            groups.name(*one).cmp(groups.name(*other)).then(one.name.cmp(&other.name)).then(one.end.cmp(&other.end))
+        });
+        groups.places = places;
+        Ok(groups)
+    }
+
+    /// Calls `each` with every name and its values, of which there is one at least.
+    pub fn each<E>(
+        &self,
+        mut each: impl FnMut(&[u8], &mut dyn Iterator<Item = &[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for group in self.places.chunk_by(|one, other| self.name(*one) == self.name(*other)) {
+            let name = group.first().map_or(&[][..], |place| self.name(*place));
+            each(name, &mut group.iter().map(|place| self.bytes(place.value, place.end)))?;
+        }
+        Ok(())
+    }
+
+    fn name(&self, place: Place) -> &[u8] {
+        self.bytes(place.name, place.value)
+    }
+
+    fn bytes(&self, begin: u32, end: u32) -> &[u8] {
+        let index = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
+        self.decoded.get(index(begin)..index(end)).unwrap_or_default()
+    }
+}
+
 /// Puts what a text stands for into a buffer. Never more bytes than the text has.
-fn decode(text: &[u8], decoded: &mut Vec<u8>) -> Result<(), OutOfMemory> {
+pub fn decode_form(text: &[u8], decoded: &mut Vec<u8>) -> Result<(), OutOfMemory> {
     decoded.clear();
     decoded.try_reserve(text.len()).map_err(|_| OutOfMemory)?;
     for (index, part) in text.split(|byte| *byte == b'+').enumerate() {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::call::request::Request;
+use crate::config::action::Kind;
 use crate::config::api_host::ApiHost;
 use crate::config::call_headers::CallHeaders;
 use crate::config::secret::Secret;
@@ -46,6 +47,8 @@ pub struct CallTemplate {
 pub struct Call {
     template: Rc<CallTemplate>,
     proxy: Proxy,
+    /// The path, where it is not that of all calls.
+    path: Option<String>,
     forwarded: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -61,7 +64,11 @@ impl CallTemplate {
         let (method, path) = match settings.mode() {
             Mode::Result => ("POST", format!("{address}?blocking=true&result=true&timeout={wait}")),
             Mode::Activation => ("POST", format!("{address}?blocking=true&result=false&timeout={wait}")),
+            // A trigger is fired at once, whatever it is asked.
+            Mode::Async if settings.action().kind == Kind::Trigger => ("POST", address),
             Mode::Async => ("POST", format!("{address}?blocking=false")),
+            // Source: observed on a real `OpenWhisk`: the record lies in the namespace of the key, also of an action of others.
+            Mode::Poll => ("GET", format!("{}/api/v1/namespaces/_/activations/", settings.api_host().path_prefix())),
             Mode::Metadata => ("GET", address),
         };
         Self {
@@ -90,7 +97,14 @@ impl Call {
     /// The call for a request.
     #[must_use]
     pub fn new(template: Rc<CallTemplate>, proxy: Proxy, request: Request, body: Vec<u8>) -> Self {
-        Self { template, proxy, forwarded: request.into_forwarded(), body }
+        Self { template, proxy, path: None, forwarded: request.into_forwarded(), body }
+    }
+
+    /// The same call, for the record of one activation.
+    #[must_use]
+    pub fn of_activation(mut self, id: &str) -> Self {
+        self.path = Some(format!("{}{id}", self.template.path));
+        self
     }
 
     /// The host's name for where the call goes.
@@ -107,7 +121,7 @@ impl Call {
         headers.extend([
             // The runtime of APISIX takes a pseudo header that is missing from the previous request.
             (":method", template.method),
-            (":path", template.path.as_str()),
+            (":path", self.path.as_ref().unwrap_or(&template.path).as_str()),
             (":scheme", template.api_host.scheme().as_str()),
             (":authority", template.api_host.authority()),
             ("accept", "application/json"),
@@ -193,6 +207,29 @@ mod tests {
             let headers = call.headers();
             assert_eq!(headers[0], (":method", method), "{attributes}");
             assert_eq!(headers[1], (":path", format!("{address}{query}").as_str()), "{attributes}");
+        }
+    }
+
+    #[test]
+    fn a_trigger_is_fired_and_a_record_is_read() {
+        for (attributes, id, method, path) in [
+            (
+                r#""namespace": "_", "trigger": "t x", "parameters": "http""#,
+                None,
+                "POST",
+                "/x/api/v1/namespaces/_/triggers/t%20x",
+            ),
+            (
+                r#""action": "a", "mode": "poll""#,
+                Some("44794bd6aab74415b4e42a308d880e5b"),
+                "GET",
+                "/x/api/v1/namespaces/_/activations/44794bd6aab74415b4e42a308d880e5b",
+            ),
+        ] {
+            let settings = settings(&format!(r#", "api_host": "https://ow/x/", {attributes}"#));
+            let call = Call::new(Rc::new(CallTemplate::new(&settings)), Proxy::Envoy, Request::default(), Vec::new());
+            let call = if let Some(id) = id { call.of_activation(id) } else { call };
+            assert_eq!(call.headers()[..2], [(":method", method), (":path", path)], "{attributes}");
         }
     }
 

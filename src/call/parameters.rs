@@ -2,33 +2,34 @@
 //!
 //! Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `Context` and `extractEntityAndProcessRequest`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode;
 use serde_json::value::RawValue;
 
-use crate::call::form::Form;
+use crate::call::form::{Form, Groups, MOST_FIELDS, NoGroups};
 use crate::call::request::Request;
-use crate::config::settings::{LARGEST_BODY, Mode, Parameters, Settings};
+use crate::config::bind::RESERVED;
+use crate::config::settings::{LARGEST_BODY, Mode, Parameters, Repeated, Settings, Whole, WholeBody};
 use crate::error::Error;
 use crate::header::{CREDENTIALS, OF_A_CONNECTION};
 use crate::json::OutOfMemory;
 use crate::json::depth::is_deeper;
 use crate::json::walk::entries;
 use crate::json::writer::{NoRoom, ObjectWriter};
-use crate::media_type::MediaType;
-
-/// Begins the names of the parameters that tell of the request itself.
-///
-/// Source: apache/openwhisk@1fae641 `core/controller/WebActions.scala`, `WebApiDirectives`. It refuses six names that begin so; to refuse them all keeps room for more.
-const RESERVED: &str = "__ow_";
+use crate::media_type::{MediaType, is_raw_text};
 
 /// As many bytes as the parameters of a request without a body usually has at most.
 const SIZE: usize = 1024;
 
 /// The parameter that holds a body which is neither an object nor a form.
 const BODY: &str = "__ow_body";
+
+/// The parameter that says whether it is in base64, of a raw request.
+const IS_BASE64: &str = "__ow_isBase64Encoded";
 
 /// What stands around the value of a field and at the end of an object, in bytes: `,"__ow_body":"…"}`.
 const FIELD: usize = 16;
@@ -75,11 +76,9 @@ impl From<Error> for Refusal {
 /// An [`Error`] of the client, if no parameters can be made of the request.
 pub fn parameters(settings: &Settings, request: &Request, body: Vec<u8>) -> Result<Vec<u8>, Error> {
     match (settings.mode(), settings.parameters()) {
-        (Mode::Metadata, _) => Ok(Vec::new()),
+        (Mode::Metadata | Mode::Poll, _) => Ok(Vec::new()),
         (_, Parameters::Body) => check_depth(&body, DEEPEST).map(|()| body),
-        (_, Parameters::Http { path_prefix, forward_headers }) => {
-            WholeRequest { request, body: &body, path_prefix, forward_headers }.parameters(settings.body_limit())
-        }
+        (_, Parameters::Whole(whole)) => WholeRequest { request, body: &body, whole }.parameters(settings.body_limit()),
     }
 }
 
@@ -87,29 +86,42 @@ pub fn parameters(settings: &Settings, request: &Request, body: Vec<u8>) -> Resu
 struct WholeRequest<'a> {
     request: &'a Request,
     body: &'a [u8],
-    /// A beginning of the path that the action does not see, without a slash at its end.
-    path_prefix: &'a str,
-    /// Those of [`CREDENTIALS`] that it does see.
-    forward_headers: &'a [&'static str],
+    whole: &'a Whole,
+}
+
+/// What a body becomes.
+#[derive(Clone, Copy)]
+enum Becomes {
+    /// Nothing: there is none.
+    Nothing,
+    /// One parameter, of this text.
+    Text,
+    /// One parameter, in base64.
+    Base64,
+    /// The parameters of a form.
+    Form,
+    /// The parameters of JSON.
+    Json,
 }
 
 impl<'a> WholeRequest<'a> {
     /// The parameters: a JSON object. What the body becomes may have `limit` bytes at most.
     ///
-    /// A name may stand in it twice: the last one counts, so a field of the body wins over the query.
+    /// A name may stand in it twice: the last one counts, so a field of the body wins over the query, one of the path over
+    /// both, and one of the route over all.
     /// Source: spray-json, with which `OpenWhisk` reads it.
     fn parameters(&self, limit: u64) -> Result<Vec<u8>, Error> {
-        let media_type = MediaType::of(self.request.content_type());
-        let size = match media_type {
-            MediaType::Binary => base64::encoded_len(self.body.len(), true).unwrap_or(usize::MAX),
-            MediaType::Form | MediaType::Json | MediaType::Text => self.body.len(),
+        let becomes = self.becomes();
+        let size = match becomes {
+            Becomes::Base64 => base64::encoded_len(self.body.len(), true).unwrap_or(usize::MAX),
+            _ => self.body.len(),
         };
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         if size > most {
             return Err(Error::ParametersTooLarge { limit });
         }
         let mut parameters = ObjectWriter::of_size(size.saturating_add(SIZE))?;
-        self.add_all(&mut parameters, media_type, most).map_err(|error| match error {
+        self.add_all(&mut parameters, becomes, most).map_err(|error| match error {
             Refusal::NoRoom(NoRoom::Limit) => Error::ParametersTooLarge { limit },
             Refusal::NoRoom(NoRoom::Memory) => Error::OutOfMemory,
             Refusal::Of(error) => error,
@@ -120,60 +132,117 @@ impl<'a> WholeRequest<'a> {
         if is_too_large { Err(Error::ParametersTooLarge { limit: LARGEST_BODY }) } else { Ok(parameters) }
     }
 
+    /// What becomes of the body.
+    fn becomes(&self) -> Becomes {
+        let content_type = self.request.content_type();
+        match self.whole.body {
+            WholeBody::Raw if self.body.is_empty() => Becomes::Text,
+            WholeBody::Raw if is_raw_text(content_type) && std::str::from_utf8(self.body).is_ok() => Becomes::Text,
+            WholeBody::Raw => Becomes::Base64,
+            WholeBody::Fields => match MediaType::of(content_type) {
+                MediaType::Text | MediaType::Binary if self.body.is_empty() && !content_type.is_empty() => {
+                    Becomes::Text
+                }
+                _ if self.body.is_empty() => Becomes::Nothing,
+                MediaType::Form => Becomes::Form,
+                MediaType::Json => Becomes::Json,
+                MediaType::Text => Becomes::Text,
+                MediaType::Binary => Becomes::Base64,
+            },
+        }
+    }
+
     /// Adds what a request tells, and what its body becomes.
-    fn add_all(&self, parameters: &mut ObjectWriter, media_type: MediaType, most: usize) -> Result<(), Refusal> {
+    fn add_all(&self, parameters: &mut ObjectWriter, becomes: Becomes, most: usize) -> Result<(), Refusal> {
         let (path, query) = self.request.path_and_query();
+        let (path_prefix, repeated) = (self.whole.path_prefix.as_str(), self.whole.repeated);
         parameters.lossy("__ow_method", &self.request.method().to_ascii_lowercase())?;
         parameters.object("__ow_headers", self.headers())?;
-        parameters.lossy("__ow_path", self.path_within(path))?;
+        parameters.lossy("__ow_path", path_within(path, path_prefix))?;
         parameters.lossy("__ow_query", query)?;
-        add_form(parameters, query)?;
+        match self.whole.body {
+            WholeBody::Raw => {
+                let is_base64 = matches!(becomes, Becomes::Base64);
+                parameters.json(IS_BASE64, if is_base64 { "true" } else { "false" })?;
+            }
+            WholeBody::Fields => add_form(parameters, query, repeated)?,
+        }
         parameters.limit(most.saturating_add(FIELD));
-        let has_type = !self.request.content_type().is_empty();
-        match media_type {
-            MediaType::Text | MediaType::Binary if self.body.is_empty() && has_type => parameters.lossy(BODY, b"")?,
-            _ if self.body.is_empty() => {}
-            MediaType::Form => add_form(parameters, self.body)?,
-            MediaType::Json => add_json(parameters, self.body)?,
-            MediaType::Text => parameters.lossy(BODY, self.body)?,
-            MediaType::Binary => parameters.shown(BODY, &Base64Display::new(self.body, &STANDARD))?,
+        match becomes {
+            Becomes::Nothing => {}
+            Becomes::Form => add_form(parameters, self.body, repeated)?,
+            Becomes::Json => add_json(parameters, self.body)?,
+            Becomes::Text => parameters.lossy(BODY, self.body)?,
+            Becomes::Base64 => parameters.shown(BODY, &Base64Display::new(self.body, &STANDARD))?,
         }
-        Ok(())
+        parameters.limit(usize::MAX);
+        let of_path = self.whole.path_template.as_ref().and_then(|template| template.parameters(path));
+        for (name, value) in of_path.unwrap_or_default() {
+            parameters.lossy_field(name.as_bytes(), &decode_path(value)?)?;
+        }
+        Ok(parameters.fields(self.whole.bind.reveal())?)
     }
 
-    /// What comes behind the prefix. A path that does not begin with it is taken whole.
-    fn path_within<'p>(&self, path: &'p [u8]) -> &'p [u8] {
-        match path.strip_prefix(self.path_prefix.as_bytes()) {
-            Some(rest) if rest.is_empty() || rest.starts_with(b"/") => rest,
-            _ => path,
-        }
-    }
-
-    /// The headers that the action sees: of those with the same name the last.
-    fn headers(&self) -> BTreeMap<&'a str, &'a [u8]> {
-        let mut headers = BTreeMap::new();
+    /// The headers that the action sees: of those with the same name the last, or all in one.
+    fn headers(&self) -> BTreeMap<&'a str, Cow<'a, [u8]>> {
+        let mut headers = BTreeMap::<_, Cow<'_, [u8]>>::new();
         for (name, value) in self.request.headers() {
             let name = match name.as_str() {
                 ":authority" => "host",
                 pseudo if pseudo.starts_with(':') => continue,
                 name => name,
             };
-            let is_withheld = CREDENTIALS.contains(&name) && !self.forward_headers.contains(&name);
-            if !is_withheld && !OF_A_CONNECTION.contains(&name) {
-                headers.insert(name, value.as_slice());
+            let is_withheld = CREDENTIALS.contains(&name) && !self.whole.forward_headers.contains(&name);
+            if is_withheld || OF_A_CONNECTION.contains(&name) {
+                continue;
+            }
+            match headers.get_mut(name) {
+                // Source: RFC 9110 section 5.3, RFC 6265 section 4.2.1.
+                Some(all) if self.whole.repeated == Repeated::List => {
+                    let all = all.to_mut();
+                    all.extend_from_slice(if name == "cookie" { b"; " } else { b", " });
+                    all.extend_from_slice(value);
+                }
+                _ => _ = headers.insert(name, value.into()),
             }
         }
         headers
     }
 }
 
+/// What comes behind the prefix. A path that does not begin with it is taken whole.
+fn path_within<'p>(path: &'p [u8], prefix: &str) -> &'p [u8] {
+    match path.strip_prefix(prefix.as_bytes()) {
+        Some(rest) if rest.is_empty() || rest.starts_with(b"/") => rest,
+        _ => path,
+    }
+}
+
+/// What a part of a path stands for.
+fn decode_path(part: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let mut decoded = Vec::new();
+    decoded.try_reserve_exact(part.len()).map_err(|_| OutOfMemory)?;
+    decoded.extend(percent_decode(part));
+    Ok(decoded)
+}
+
 /// Adds the fields of a query or form.
-fn add_form(parameters: &mut ObjectWriter, form: &[u8]) -> Result<(), Refusal> {
+fn add_form(parameters: &mut ObjectWriter, form: &[u8], repeated: Repeated) -> Result<(), Refusal> {
+    let check =
+        |name: &[u8]| if name.starts_with(RESERVED.as_bytes()) { Err(Error::ReservedParameter) } else { Ok(()) };
+    if repeated == Repeated::List {
+        let groups = Groups::of(form).map_err(|error| match error {
+            NoGroups::TooMany => Refusal::Of(Error::TooManyFields { most: MOST_FIELDS }),
+            NoGroups::Memory => Refusal::NoRoom(NoRoom::Memory),
+        })?;
+        return groups.each(|name, values| {
+            check(name)?;
+            Ok(parameters.lossy_fields(name, values)?)
+        });
+    }
     let mut fields = Form::new(form);
     while let Some((name, value)) = fields.next_field()? {
-        if name.starts_with(RESERVED.as_bytes()) {
-            return Err(Error::ReservedParameter.into());
-        }
+        check(name)?;
         parameters.lossy_field(name, value)?;
     }
     Ok(())
@@ -227,7 +296,24 @@ mod tests {
         path_prefix: &str,
         forward_headers: &[&'static str],
     ) -> Result<Vec<u8>, Error> {
-        WholeRequest { request, body, path_prefix, forward_headers }.parameters(LIMIT)
+        let (path_prefix, forward_headers) = (path_prefix.to_owned(), forward_headers.to_vec());
+        WholeRequest { request, body, whole: &Whole { path_prefix, forward_headers, ..usual() } }.parameters(LIMIT)
+    }
+
+    /// How a whole request becomes parameters where nothing else is said.
+    fn usual() -> Whole {
+        let Parameters::Whole(whole) = settings(r#", "parameters": "http""#).parameters().clone() else {
+            panic!("not the whole request")
+        };
+        whole
+    }
+
+    /// What the action receives of a request with these attributes, as JSON.
+    fn received(attributes: &str, path: &str, content_type: &str, body: &[u8]) -> Result<Value, Error> {
+        let settings = settings(attributes);
+        let made = super::parameters(&settings, &request(path, content_type), body.to_vec())?;
+        Ok(serde_json::from_slice(&made)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", made.escape_ascii().to_string())))
     }
 
     fn request(path: &str, content_type: &str) -> Request {
@@ -429,6 +515,128 @@ mod tests {
         assert_eq!(headers(&["cookie"]), with_cookie);
         assert_eq!(headers(CREDENTIALS)["authorization"], "Bearer x");
         assert_eq!(headers(CREDENTIALS)["proxy-authorization"], "Basic x");
+    }
+
+    #[test]
+    fn a_raw_body_is_one_parameter_with_all_its_bytes() {
+        let cases: &[(&str, &[u8], &str, bool)] = &[
+            ("", b"", "", false),
+            ("application/json", b"", "", false),
+            ("image/png", b"", "", false),
+            ("application/json", br#" {"a" : "\u0041"} "#, "IHsiYSIgOiAiXHUwMDQxIn0g", true),
+            ("application/json; charset=utf-8", b"{}", "e30=", true),
+            ("application/json; foo=bar", b"{}", "{}", false),
+            ("application/json;", b"{}", "e30=", true),
+            ("application/problem+json", b"{}", "{}", false),
+            ("application/hal+json", b"{}", "e30=", true),
+            ("application/hal+json; charset=utf-8", b"{}", "{}", false),
+            ("application/x-www-form-urlencoded", b"a=1&a=2&__ow_body=x", "a=1&a=2&__ow_body=x", false),
+            ("text/plain; charset=latin1", "é\r\n\0".as_bytes(), "é\r\n\0", false),
+            ("TEXT/PLAIN", b"\xff", "/w==", true),
+            ("text/x-yaml", b"a", "YQ==", true),
+            ("image/png; charset=utf-8", b"a", "YQ==", true),
+            ("image/svg+xml", b"<svg/>", "PHN2Zy8+", true),
+            ("multipart/form-data; boundary=x", b"a", "YQ==", true),
+            ("", b"a", "YQ==", true),
+            ("nonsense", b"a", "YQ==", true),
+        ];
+        for (content_type, body, expected, is_base64) in cases {
+            let made = received(r#", "parameters": "raw""#, "/?a=1&__ow_x=2", content_type, body).expect("valid");
+            let shown = body.escape_ascii();
+            assert_eq!(made["__ow_body"], *expected, "{content_type} {shown}");
+            assert_eq!(made["__ow_isBase64Encoded"], *is_base64, "{content_type} {shown}");
+            assert_eq!(
+                (made["__ow_method"].as_str(), made["__ow_query"].as_str()),
+                (Some("patch"), Some("a=1&__ow_x=2"))
+            );
+            assert_eq!(made.as_object().map(serde_json::Map::len), Some(6), "nothing is taken apart: {made}");
+        }
+    }
+
+    #[test]
+    fn the_path_and_the_route_have_parameters_too() {
+        let template = r#", "parameters": "http", "path_template": "/orders/{id}/{rest*}""#;
+        let bind = r#", "parameters": "http", "bind": {"stage": "prod", "n": [1, {"a": null}], "k": "$ENVY"}"#;
+        let both = r#", "parameters": "http", "path_template": "/{id}", "bind": {"id": 7}"#;
+        let raw = r#", "parameters": "raw", "path_template": "/{id}", "bind": {"stage": true}"#;
+        let cases: &[(&str, &str, &str, Value)] = &[
+            (
+                template,
+                "/orders/a%2Fb+c/x/%C3%BC?id=2",
+                r#"{"id": 3, "rest": 4}"#,
+                json!({"id": "a/b+c", "rest": "x/ü"}),
+            ),
+            (template, "/orders/%ff/", "{}", json!({"id": "\u{fffd}", "rest": ""})),
+            (
+                bind,
+                "/?stage=dev&n=1",
+                r#"{"k": 1, "m": 2}"#,
+                json!({"stage": "prod", "n": [1, {"a": null}], "k": "$ENVY", "m": 2}),
+            ),
+            (both, "/1?id=2", r#"{"id": 3}"#, json!({"id": 7})),
+            (
+                raw,
+                "/1?id=2",
+                "{}",
+                json!({"id": "1", "stage": true, "__ow_body": "e30=", "__ow_isBase64Encoded": true}),
+            ),
+        ];
+        for (attributes, path, body, expected) in cases {
+            let Value::Object(mut made) = received(attributes, path, JSON, body.as_bytes()).expect(path) else {
+                panic!("{path}")
+            };
+            for name in ["method", "headers", "path", "query"] {
+                assert!(made.remove(&format!("__ow_{name}")).is_some(), "{name} is missing in {made:?}");
+            }
+            assert_eq!(Value::Object(made), *expected, "{attributes} {path}");
+        }
+    }
+
+    #[test]
+    fn fields_that_come_several_times_may_be_a_list() {
+        let list = r#", "parameters": "http", "repeated": "list""#;
+        let cases: &[(&str, &str, &str, Value)] = &[
+            ("/?a=1", "", "", json!({"a": "1"})),
+            ("/?a=1&b=x&a=2&%61=3", "", "", json!({"a": ["1", "2", "3"], "b": "x"})),
+            ("/?a=&a", "", "", json!({"a": ["", ""]})),
+            ("/?=1&=2", "", "", json!({"": ["1", "2"]})),
+            ("/?a=%ff&a=%C3%BC", "", "", json!({"a": ["\u{fffd}", "ü"]})),
+            ("/?a=1&a=2&b=1&b=2", FORM, "b=3&c=4&c=5", json!({"a": ["1", "2"], "b": "3", "c": ["4", "5"]})),
+            ("/?a=1&a=2", JSON, r#"{"a": "x"}"#, json!({"a": "x"})),
+        ];
+        for (path, content_type, body, expected) in cases {
+            let Value::Object(mut made) = received(list, path, content_type, body.as_bytes()).expect(path) else {
+                panic!("{path}")
+            };
+            made.retain(|name, _| !name.starts_with("__ow_"));
+            assert_eq!(Value::Object(made), *expected, "{path} {body}");
+        }
+        for (count, expected) in [(10_000, Ok(10_000)), (MOST_FIELDS, Ok(MOST_FIELDS)), (MOST_FIELDS + 1, Err(400))] {
+            let form = "a=1&".repeat(count);
+            let made = received(list, "/", FORM, form.as_bytes()).map_err(|error| error.status().as_u16());
+            assert_eq!(made.map(|made| made["a"].as_array().map_or(1, Vec::len)), expected, "{count} fields");
+        }
+        assert_eq!(received(list, "/?a=1&__ow_body=2", "", b""), Err(Error::ReservedParameter));
+    }
+
+    #[test]
+    fn headers_that_come_several_times_may_be_one() {
+        let lines = [("x-a", "1"), ("cookie", "a=b"), ("x-a", "2, 3"), ("cookie", "c=d"), ("x-b", "4"), ("x-a", "")];
+        let lines = lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let request = Request::from_headers(lines);
+        for (repeated, expected) in [
+            ("last", json!({"x-a": "", "cookie": "c=d", "x-b": "4"})),
+            ("list", json!({"x-a": "1, 2, 3, ", "cookie": "a=b; c=d", "x-b": "4"})),
+        ] {
+            for parameters in ["http", "raw"] {
+                let attributes = format!(
+                    r#", "parameters": "{parameters}", "repeated": "{repeated}", "forward_headers": ["cookie"]"#
+                );
+                let made = super::parameters(&settings(&attributes), &request, Vec::new()).expect("valid");
+                let made: Value = serde_json::from_slice(&made).expect("JSON");
+                assert_eq!(made["__ow_headers"], expected, "{parameters} {repeated}");
+            }
+        }
     }
 
     #[test]

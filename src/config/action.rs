@@ -60,9 +60,20 @@ impl fmt::Display for InvalidName {
     }
 }
 
-/// Which action a configuration invokes.
+/// What a configuration invokes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An action.
+    Action,
+    /// A trigger, which invokes the actions of its rules.
+    Trigger,
+}
+
+/// Which action a configuration invokes, or which trigger it fires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
+    /// Which of both.
+    pub kind: Kind,
     /// The namespace; `_` is the namespace of the key.
     pub namespace: Name,
     /// The package, if the action is in one.
@@ -79,8 +90,27 @@ const NO_PACKAGE: &str = "default";
 impl Action {
     /// The action with these names. The package `default` is none.
     #[must_use]
-    pub fn new(namespace: Name, package: Option<Name>, name: Name) -> Self {
-        Self { namespace, package: package.filter(|package| package.0 != NO_PACKAGE), name }
+    pub fn new(kind: Kind, namespace: Name, package: Option<Name>, name: Name) -> Self {
+        Self { kind, namespace, package: package.filter(|package| package.0 != NO_PACKAGE), name }
+    }
+
+    /// Whether it is the one of an activation, whose record has this namespace, and the annotations `path` and perhaps
+    /// `binding`.
+    ///
+    /// Source: observed on a real `OpenWhisk`: the namespace is that of the caller. Through the binding of a package the path
+    /// is that of its provider, and the binding is told beside it.
+    #[must_use]
+    pub fn is_of(&self, namespace: &str, path: &str, binding: Option<&str>) -> bool {
+        let own = if self.namespace.0 == "_" { namespace } else { self.namespace.0.as_str() };
+        let package = self.package.as_ref().map(|package| package.0.as_str());
+        let mut names = path.split('/');
+        let (first, name) = (names.next(), names.next_back());
+        if name != Some(self.name.0.as_str()) {
+            return false;
+        }
+        let is_direct = first == Some(own) && names.next() == package && names.next().is_none();
+        let is_bound = || binding?.split_once('/').zip(package).map(|(bound, package)| bound == (own, package));
+        is_direct || is_bound() == Some(true)
     }
 
     /// The action's path in the REST API, percent-encoded, starting with `/api/v1`.
@@ -90,7 +120,11 @@ impl Action {
     pub fn api_path(&self) -> String {
         let encode = |name: &Name| utf8_percent_encode(&name.0, ESCAPED).to_string();
         let package = self.package.as_ref().map_or_else(String::new, |package| format!("{}/", encode(package)));
-        format!("/api/v1/namespaces/{}/actions/{package}{}", encode(&self.namespace), encode(&self.name))
+        let kind = match self.kind {
+            Kind::Action => "actions",
+            Kind::Trigger => "triggers",
+        };
+        format!("/api/v1/namespaces/{}/{kind}/{package}{}", encode(&self.namespace), encode(&self.name))
     }
 }
 
@@ -152,9 +186,43 @@ mod tests {
         ];
         for (namespace, package, name, path, shown) in cases {
             let parse = |text| Name::parse(text).expect(text);
-            let action = Action::new(parse(namespace), package.map(parse), parse(name));
+            let action = Action::new(Kind::Action, parse(namespace), package.map(parse), parse(name));
             assert_eq!(action.api_path(), path, "{shown}");
             assert_eq!(action.to_string(), shown);
+        }
+        let parse = |text| Name::parse(text).expect(text);
+        let trigger = Action::new(Kind::Trigger, parse("_"), None, parse("a b"));
+        assert_eq!(trigger.api_path(), "/api/v1/namespaces/_/triggers/a%20b");
+    }
+
+    #[test]
+    fn an_activation_is_of_one_action() {
+        let cases = [
+            ("guest", None, "guest", "guest/hello", None, true),
+            ("_", None, "guest", "guest/hello", None, true),
+            ("_", None, "other", "guest/hello", None, false),
+            ("guest", None, "guest", "guest/other", None, false),
+            ("guest", None, "guest", "guest/pkg/hello", None, false),
+            ("guest", None, "guest", "hello", None, false),
+            ("guest", None, "guest", "", None, false),
+            ("guest", Some("pkg"), "guest", "guest/pkg/hello", None, true),
+            ("_", Some("pkg"), "guest", "guest/pkg/hello", None, true),
+            ("guest", Some("pkg"), "guest", "guest/hello", None, false),
+            ("guest", Some("pkg"), "guest", "guest/pkg/x/hello", None, false),
+            ("whisk.system", Some("utils"), "guest", "whisk.system/utils/hello", None, true),
+            ("_", Some("utils"), "guest", "whisk.system/utils/hello", None, false),
+            ("guest", Some("bound"), "guest", "guest/provider/hello", Some("guest/bound"), true),
+            ("_", Some("bound"), "guest", "other/provider/hello", Some("guest/bound"), true),
+            ("guest", Some("bound"), "guest", "guest/provider/other", Some("guest/bound"), false),
+            ("guest", Some("bound"), "guest", "guest/provider/hello", Some("guest/other"), false),
+            ("guest", Some("bound"), "guest", "guest/provider/hello", Some("other/bound"), false),
+            ("guest", Some("bound"), "guest", "guest/provider/hello", None, false),
+            ("guest", None, "guest", "guest/provider/hello", Some("guest/bound"), false),
+        ];
+        for (namespace, package, recorded, path, binding, expected) in cases {
+            let parse = |text| Name::parse(text).expect(text);
+            let action = Action::new(Kind::Action, parse(namespace), package.map(parse), parse("hello"));
+            assert_eq!(action.is_of(recorded, path, binding), expected, "{action}: {recorded} {path} {binding:?}");
         }
     }
 }

@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::bind::Bind;
 use crate::config::call_headers::CallHeaders;
 use crate::config::entry::Entry;
 use crate::config::expected::{Expected, at_least, between, words};
 use crate::config::object::Object;
+use crate::config::path_template::PathTemplate;
 use crate::config::read::Read;
 use crate::config::secret::Secret;
-use crate::config::settings::{ActionErrors, Mode, OnTimeout, ParametersFrom, RequestBody};
+use crate::config::settings::{ActionErrors, Mode, OnTimeout, ParametersFrom, Repeated, RequestBody, Response};
 
 /// The longest `OpenWhisk` waits for an action, in milliseconds.
 ///
@@ -166,14 +168,23 @@ attributes! {
     /// The name of the action.
     action: Name, Both, Required, Expected::Name, Works;
 
+    /// The trigger that is fired, in the place of an action.
+    trigger: Name, Both, Absent, Expected::Name, Works;
+
     /// The same as `mode`, in another way. Once read, `mode` says it.
     result: bool, Both, Json("true"), Expected::Boolean, Works;
 
     /// What is done and answered.
     mode: Mode, Both, Json("\"result\""), Expected::Word(words::<Mode>), Works;
 
+    /// What a result becomes.
+    response: Response, Both, Json("\"shaped\""), Expected::Word(words::<Response>), Works;
+
     /// What the action receives.
     parameters: ParametersFrom, Both, Json("\"body\""), Expected::Word(words::<ParametersFrom>), Works;
+
+    /// Which paths are served, and which parameters their segments are.
+    path_template: PathTemplate, Both, Absent, Expected::PathTemplate, Works;
 
     /// A beginning of the path that the action does not see.
     path_prefix: String, Both, Absent, Expected::Path, Works;
@@ -181,14 +192,26 @@ attributes! {
     /// The headers with credentials that the action sees.
     forward_headers: Vec<&'static str>, Both, Absent, Expected::Credentials, Works;
 
+    /// What the action receives of a field that comes several times.
+    repeated: Repeated, Both, Json("\"last\""), Expected::Word(words::<Repeated>), Works;
+
+    /// Parameters of the route itself.
+    bind: Bind, Both, Absent, Expected::Bind, Works;
+
     /// How long `OpenWhisk` waits for the action, in milliseconds.
     timeout: u64, Both, Json("60000"), between(" of milliseconds", 1, LONGEST_WAIT), Works;
 
     /// What the client gets after that.
     on_timeout: OnTimeout, Both, Json("\"error\""), Expected::Word(words::<OnTimeout>), Works;
 
+    /// Where the client finds the result of an activation whose id it got.
+    location: String, Both, Absent, Expected::Path, Works;
+
     /// What the client gets of an error that the action did not shape.
     action_errors: ActionErrors, Both, Json("\"pass\""), Expected::Word(words::<ActionErrors>), Works;
+
+    /// Whether the reply tells how long things took.
+    server_timing: bool, Both, Json("false"), Expected::Boolean, Works;
 
     /// How often a call that did not reach `OpenWhisk` is tried again.
     retries: u64, Both, Json("0"), between("", 0, 5), AsIf(

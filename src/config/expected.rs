@@ -5,6 +5,7 @@ use std::fmt;
 use crate::config::action::InvalidName;
 use crate::config::api_host::InvalidApiHost;
 use crate::config::call_headers::MOST;
+use crate::config::path_template::InvalidPathTemplate;
 use crate::config::settings::Word;
 use crate::header::CREDENTIALS;
 
@@ -29,6 +30,10 @@ pub enum Expected {
     Word(fn() -> Vec<&'static str>),
     /// The beginning of a path.
     Path,
+    /// A path with parameters in it.
+    PathTemplate,
+    /// Parameters, as JSON.
+    Bind,
     /// Some of the headers with credentials.
     Credentials,
     /// The name of a cluster on Envoy, `host:port` on `APISIX`.
@@ -83,6 +88,8 @@ impl fmt::Display for Expected {
             Self::Number(Range { unit, smallest, .. }) => write!(f, "a whole number{unit}, at least {smallest}"),
             Self::Word(words) => quote_all(f, "one of ", &words()),
             Self::Path => f.write_str("a path that begins with `/`, without a query, in visible ASCII"),
+            Self::PathTemplate => InvalidPathTemplate.fmt(f),
+            Self::Bind => f.write_str("an object of parameters whose names do not begin with `__ow_`"),
             Self::Credentials => quote_all(f, "a list of headers that are held back otherwise: ", CREDENTIALS),
             Self::Upstream => f.write_str("the name of an upstream in visible ASCII, without `@`"),
             Self::Routes => f.write_str("an object: for each route its name and attributes"),

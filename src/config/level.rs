@@ -4,11 +4,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::action::Action;
+use crate::config::action::{Action, Kind};
 use crate::config::attribute::{ATTRIBUTES, DefaultValue, Level};
 use crate::config::entry::Entry;
 use crate::config::object::{Object, Reading, Wrong};
-use crate::config::settings::{Mode, Parameters, ParametersFrom, Settings, Word};
+use crate::config::settings::{Mode, Parameters, ParametersFrom, Repeated, Settings, Whole, WholeBody, Word};
 
 impl Level {
     /// The defaults, on which the top level stands.
@@ -50,6 +50,18 @@ impl Level {
             (Entry::Null, _) | (_, Entry::Null) => Entry::Null,
             (Entry::Absent, Entry::Absent) => Entry::Absent,
         };
+        if matches!(level.trigger, Entry::Value(_)) {
+            let beside = |attribute: &'static str, is_given: bool| is_given.then_some(attribute);
+            let others = [
+                beside("action", matches!(level.action, Entry::Value(_))),
+                beside("package", matches!(level.package, Entry::Value(_))),
+                beside("location", matches!(level.location, Entry::Value(_))),
+                beside("mode", matches!(level.mode, Entry::Value(mode) if mode != Mode::Async)),
+            ];
+            for attribute in others.into_iter().flatten() {
+                object.wrong(attribute, Wrong::new("given beside `trigger`", &"it without"));
+            }
+        }
         level
     }
 
@@ -58,44 +70,67 @@ impl Level {
     /// The upstream goes with the address, and what shows who calls with both: what was meant for another does not hold.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
-        let upstream = self.upstream.clone();
-        let (authorization, call_headers) = (self.authorization.clone(), self.call_headers.clone());
+        let own = self.clone();
         let has_address = self.api_host != Entry::Absent;
         let mut level = self.or(base);
         if has_address {
-            level.upstream = upstream;
+            level.upstream = own.upstream;
         }
         if has_address || level.effective_upstream() != base.effective_upstream() {
-            level.authorization = authorization;
-            level.call_headers = call_headers;
+            level.authorization = own.authorization;
+            level.call_headers = own.call_headers;
+        }
+        // One goes without what belongs to the other.
+        if matches!(own.trigger, Entry::Value(_)) {
+            (level.action, level.package) = (own.action, own.package);
+            (level.mode, level.location) = (own.mode, own.location);
+        } else if matches!(own.action, Entry::Value(_)) {
+            level.trigger = own.trigger;
         }
         level
     }
 
     /// The settings of this level and the defaults. `None` if something in it is missing, which is noted, or wrong.
     #[must_use]
-    pub fn complete(self, defaults: &Self, object: &mut Object<'_, '_>) -> Option<Settings> {
+    pub fn complete(mut self, defaults: &Self, object: &mut Object<'_, '_>) -> Option<Settings> {
         let ignored_on_apisix = self.ignored_on_apisix();
         let upstream = self.effective_upstream();
+        let kind = if matches!(self.trigger, Entry::Value(_)) { Kind::Trigger } else { Kind::Action };
+        if kind == Kind::Trigger {
+            self.action = self.trigger.clone();
+            self.mode = Entry::Value(Mode::Async);
+        }
         self.note_missing(object);
+        self.note_ineffective(object);
         let level = self.or(defaults);
+        let whole = |body| {
+            Parameters::Whole(Whole {
+                body,
+                path_prefix: level.path_prefix.value().unwrap_or_default().trim_end_matches('/').to_owned(),
+                path_template: level.path_template.value(),
+                forward_headers: level.forward_headers.value().unwrap_or_default(),
+                repeated: level.repeated.value().unwrap_or(Repeated::Last),
+                bind: level.bind.value().unwrap_or_default(),
+            })
+        };
         let parameters = match level.parameters.value()? {
             ParametersFrom::Body => Parameters::Body,
-            ParametersFrom::Http => Parameters::Http {
-                path_prefix: level.path_prefix.value().unwrap_or_default().trim_end_matches('/').to_owned(),
-                forward_headers: level.forward_headers.value().unwrap_or_default(),
-            },
+            ParametersFrom::Http => whole(WholeBody::Fields),
+            ParametersFrom::Raw => whole(WholeBody::Raw),
         };
         Some(Settings {
             api_host: level.api_host.value()?,
             ssl_verify: level.ssl_verify.value()?,
             authorization: level.authorization.value(),
             call_headers: level.call_headers.value().unwrap_or_default(),
-            action: Action::new(level.namespace.value()?, level.package.value(), level.action.value()?),
+            action: Action::new(kind, level.namespace.value()?, level.package.value(), level.action.value()?),
             mode: level.mode.value()?,
+            response: level.response.value()?,
             parameters,
             timeout: Duration::from_millis(level.timeout.value()?),
             on_timeout: level.on_timeout.value()?,
+            location: level.location.value().map(|path| path.trim_end_matches('/').to_owned()),
+            server_timing: level.server_timing.value()?,
             action_errors: level.action_errors.value()?,
             retries: level.retries.value()?,
             max_concurrency: level.max_concurrency.value(),
@@ -106,6 +141,20 @@ impl Level {
             request_body: level.request_body.value()?,
             ignored_on_apisix,
         })
+    }
+
+    /// Notes what would have no effect although the action, or whoever calls it, relies on it.
+    fn note_ineffective(&self, object: &mut Object<'_, '_>) {
+        let from_body = matches!(self.parameters, Entry::Value(ParametersFrom::Body) | Entry::Absent | Entry::Null);
+        let given = [
+            ("path_template", matches!(self.path_template, Entry::Value(_))),
+            ("bind", matches!(self.bind, Entry::Value(_))),
+            // Without `__ow_headers` in the payload OpenWhisk adds those of the call to it, with the key.
+            ("trigger", matches!(self.trigger, Entry::Value(_))),
+        ];
+        for (attribute, _) in given.iter().filter(|(_, is_given)| *is_given && from_body) {
+            object.wrong(attribute, Wrong::new("given", &"`parameters` to be \"http\" or \"raw\" then"));
+        }
     }
 
     /// The upstream to which calls of this level go, and with them who calls. `None` if that is not known.

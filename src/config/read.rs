@@ -1,6 +1,7 @@
 //! How the values of attributes are read, each by its type. Each `read` is kept out of line: it would be compiled anew for
 //! every attribute of its type, which is 12 KB of the filter.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::Value as Json;
@@ -9,14 +10,17 @@ use serde_json::value::RawValue;
 
 use crate::config::action::Name;
 use crate::config::api_host::ApiHost;
+use crate::config::bind::{Bind, DEEPEST_BIND, RESERVED};
 use crate::config::call_headers::{CallHeaders, MOST, header_name};
 use crate::config::entry::Entry;
 use crate::config::expected::{Expected, Range};
 use crate::config::object::{Object, Wrong, text};
-use crate::config::secret::{Secret, resolve};
+use crate::config::path_template::PathTemplate;
+use crate::config::secret::{Secret, is_reference, resolve};
 use crate::config::settings::Word;
 use crate::config::token::basic;
 use crate::header::CREDENTIALS;
+use crate::json::depth::is_deeper;
 use crate::json::kind_of;
 use crate::json::number::whole_number;
 
@@ -109,6 +113,38 @@ impl Read for CallHeaders {
             return Entry::Wrong;
         }
         read.map(|()| headers.into())
+    }
+}
+
+/// Values are JSON of any kind, or variables that hold a text.
+impl Read for Bind {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        let mut fields = Vec::new();
+        let read = object.read_each(attribute, expected, &mut |object, name, json| {
+            if name.starts_with(RESERVED) {
+                return Err(Wrong::new("a reserved name", &"another one"));
+            }
+            let value = if text(json).is_some_and(|text| is_reference(&text)) {
+                let parse = |text: &str| Ok(Secret::from(text.to_owned()));
+                Json::from(secret(object, json, &parse, &Expected::Secret)?.reveal()).to_string().into()
+            } else {
+                Cow::Borrowed(json.get())
+            };
+            if is_deeper(value.as_bytes(), DEEPEST_BIND) {
+                return Err(Wrong::new("nested more deeply", &format_args!("{DEEPEST_BIND} levels at most")));
+            }
+            fields.push(format!("{}:{value}", Json::from(name)));
+            Ok(())
+        });
+        read.map(|()| Self::of(&fields))
+    }
+}
+
+impl Read for PathTemplate {
+    #[inline(never)]
+    fn read(object: &mut Object<'_, '_>, attribute: &str, expected: &Expected) -> Entry<Self> {
+        object.read(attribute, expected, |json| Self::parse(json.as_str()?).ok())
     }
 }
 

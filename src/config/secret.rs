@@ -104,6 +104,12 @@ pub fn resolve(
     parse(&text).map_err(|found| format!("{variable}, which is {found}"))
 }
 
+/// Whether a text names something that holds the secret, and is none itself.
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
+    behind(SECRET_MANAGER, text).or_else(|| behind(ENVIRONMENT, text)).is_some()
+}
+
 /// What stands behind a prefix in any case.
 #[must_use]
 pub fn behind<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {

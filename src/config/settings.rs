@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::config::action::Action;
 use crate::config::api_host::{ApiHost, Scheme};
+use crate::config::bind::Bind;
 use crate::config::call_headers::CallHeaders;
+use crate::config::path_template::PathTemplate;
 use crate::config::secret::Secret;
 use crate::error::key::KeySource;
 use crate::proxy::Proxy;
@@ -41,6 +43,17 @@ pub enum Mode {
     Metadata,
     /// It is invoked, and the id of the activation is the answer, at once.
     Async,
+    /// Nothing is executed: the answer is the result of an activation that the client names.
+    Poll,
+}
+
+/// What the result of the action becomes (`response`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// What its keys `statusCode`, `headers` and `body` say, if it has any.
+    Shaped,
+    /// The body of the reply, whatever it is.
+    Plain,
 }
 
 /// What the client gets when `OpenWhisk` waited for the action in vain (`on_timeout`).
@@ -75,22 +88,54 @@ pub enum RequestBody {
 pub enum ParametersFrom {
     /// The body of the request.
     Body,
-    /// All of the request.
+    /// All of the request, with its query and body taken apart.
     Http,
+    /// All of the request, with its body as it is.
+    Raw,
 }
 
-/// What the action receives (`parameters`, `path_prefix`, `forward_headers`).
+/// What the action receives of a field or header that comes several times (`repeated`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// The last one.
+    Last,
+    /// All of them.
+    List,
+}
+
+/// What the action receives (`parameters`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parameters {
     /// The body of the request, as it is.
     Body,
     /// The whole request.
-    Http {
-        /// A beginning of the path that the action does not see, without a slash at its end.
-        path_prefix: String,
-        /// Those of the credentials of the client that it does see.
-        forward_headers: Vec<&'static str>,
-    },
+    Whole(Whole),
+}
+
+/// How the whole request becomes parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// What the body becomes.
+    pub body: WholeBody,
+    /// A beginning of the path that the action does not see, without a slash at its end.
+    pub path_prefix: String,
+    /// Which parameters the path has.
+    pub path_template: Option<PathTemplate>,
+    /// Those of the credentials of the client that the action does see.
+    pub forward_headers: Vec<&'static str>,
+    /// What becomes of fields and headers that come several times.
+    pub repeated: Repeated,
+    /// Parameters of the route itself.
+    pub bind: Bind,
+}
+
+/// What the body of a whole request becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WholeBody {
+    /// Parameters, as far as it has any.
+    Fields,
+    /// One parameter, with all its bytes.
+    Raw,
 }
 
 impl Word for Mode {
@@ -99,6 +144,7 @@ impl Word for Mode {
         ("activation", Self::Activation),
         ("metadata", Self::Metadata),
         ("async", Self::Async),
+        ("poll", Self::Poll),
     ];
 }
 
@@ -115,7 +161,15 @@ impl Word for RequestBody {
 }
 
 impl Word for ParametersFrom {
-    const WORDS: &'static [(&'static str, Self)] = &[("body", Self::Body), ("http", Self::Http)];
+    const WORDS: &'static [(&'static str, Self)] = &[("body", Self::Body), ("http", Self::Http), ("raw", Self::Raw)];
+}
+
+impl Word for Response {
+    const WORDS: &'static [(&'static str, Self)] = &[("shaped", Self::Shaped), ("plain", Self::Plain)];
+}
+
+impl Word for Repeated {
+    const WORDS: &'static [(&'static str, Self)] = &[("last", Self::Last), ("list", Self::List)];
 }
 
 /// The values of all attributes for a request. Many routes share what they have from the top level.
@@ -127,10 +181,13 @@ pub struct Settings {
     pub(super) call_headers: CallHeaders,
     pub(super) action: Action,
     pub(super) mode: Mode,
+    pub(super) response: Response,
     pub(super) parameters: Parameters,
     pub(super) timeout: Duration,
     pub(super) on_timeout: OnTimeout,
+    pub(super) location: Option<String>,
     pub(super) action_errors: ActionErrors,
+    pub(super) server_timing: bool,
     pub(super) retries: u64,
     pub(super) max_concurrency: Option<u64>,
     pub(super) keepalive: bool,
@@ -173,7 +230,7 @@ impl Settings {
         &self.call_headers
     }
 
-    /// Which action (`namespace`, `package`, `action`).
+    /// Which action, or which trigger (`namespace`, `package`, `action`, `trigger`).
     #[must_use]
     pub const fn action(&self) -> &Action {
         &self.action
@@ -185,7 +242,13 @@ impl Settings {
         self.mode
     }
 
-    /// What it receives (`parameters`, `path_prefix`, `forward_headers`).
+    /// What its result becomes (`response`).
+    #[must_use]
+    pub const fn response(&self) -> Response {
+        self.response
+    }
+
+    /// What it receives (`parameters`).
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters
@@ -203,6 +266,18 @@ impl Settings {
         self.on_timeout
     }
 
+    /// Where the client finds the result of an activation whose id it got (`location`): a path without a slash at its end.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    /// Whether the reply tells how long things took (`server_timing`).
+    #[must_use]
+    pub const fn server_timing(&self) -> bool {
+        self.server_timing
+    }
+
     /// What the client gets of an error that the action did not shape (`action_errors`).
     #[must_use]
     pub const fn action_errors(&self) -> ActionErrors {
@@ -215,7 +290,7 @@ impl Settings {
         match (self.mode, self.on_timeout) {
             (Mode::Result | Mode::Activation, OnTimeout::Accept) => self.timeout.saturating_add(GRACE),
             (Mode::Result | Mode::Activation, OnTimeout::Error) => self.timeout.saturating_add(LATE),
-            (Mode::Metadata | Mode::Async, _) => self.timeout,
+            (Mode::Metadata | Mode::Async | Mode::Poll, _) => self.timeout,
         }
     }
 
@@ -307,6 +382,7 @@ pub(crate) mod tests {
         let usual: Vec<_> = usual
             .iter()
             .filter(|(name, _)| !attributes.contains(&format!("\"{name}\":")))
+            .filter(|(name, _)| *name != "action" || !attributes.contains("\"trigger\":"))
             .map(|(name, value)| format!("\"{name}\": \"{value}\""))
             .collect();
         let json = format!("{{{}{attributes}}}", usual.join(", "));
@@ -340,7 +416,8 @@ pub(crate) mod tests {
         let all = settings(
             r#", "api_host": "https://ow:8443/x", "ssl_verify": false, "service_token": "alice:wonderland",
                 "namespace": "_", "package": "p", "action": "a b", "result": false, "parameters": "http",
-                "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "timeout": 1000.0, "on_timeout": "accept", "action_errors": "hide",
+                "path_prefix": "/a/b//", "forward_headers": ["Cookie"], "path_template": "/{a}", "repeated": "list",
+                "bind": {"b": 1}, "response": "plain", "timeout": 1000.0, "on_timeout": "accept", "action_errors": "hide",
                 "retries": 5, "max_concurrency": 7, "keepalive_timeout": 1000, "keepalive_pool": 2, "max_req_body_size": 1,
                 "upstream": "cluster", "request_body": "buffer_filter""#,
         );
@@ -349,8 +426,13 @@ pub(crate) mod tests {
         assert_eq!(all.authorization().map(Secret::reveal), Some("Basic YWxpY2U6d29uZGVybGFuZA=="));
         assert_eq!(all.action().to_string(), "_/p/a b");
         assert_eq!(all.mode(), Mode::Metadata);
+        let path_template = PathTemplate::parse("/{a}").ok();
+        let bind = Bind::of(&["\"b\":1".to_owned()]);
         let (path_prefix, forward_headers) = ("/a/b".to_owned(), vec!["cookie"]);
-        assert_eq!(all.parameters(), &Parameters::Http { path_prefix, forward_headers });
+        let body = WholeBody::Fields;
+        let whole = Whole { body, path_prefix, path_template, forward_headers, repeated: Repeated::List, bind };
+        assert_eq!(all.parameters(), &Parameters::Whole(whole));
+        assert_eq!(all.response(), Response::Plain);
         assert_eq!(all.timeout(), Duration::from_secs(1));
         assert_eq!(all.on_timeout(), OnTimeout::Accept);
         assert_eq!(all.action_errors(), ActionErrors::Hide);

@@ -56,6 +56,21 @@ pub enum Error {
         /// The most that a body may become, in bytes.
         limit: u64,
     },
+    /// It has more fields than are put together (`repeated`).
+    TooManyFields {
+        /// How many a query or a form may have.
+        most: usize,
+    },
+    /// Its path does not fit (`path_template`).
+    NoSuchPath,
+    /// It asks for the result of an activation with another method than GET and HEAD.
+    ReadOnly,
+    /// It names no activation where it should.
+    NoActivationId,
+    /// The activation that it asks for is not there, or not yet: nothing tells these apart.
+    NoActivation,
+    /// The activation that it asks for is of another action, or of a trigger.
+    ActivationOfAnother,
     /// It speaks gRPC.
     Grpc,
     /// It sent a parameter of a name that the filter uses itself.
@@ -263,7 +278,7 @@ impl Error {
             Self::NotOpenWhisk { retry_after, .. }
             | Self::Refused { retry_after, .. }
             | Self::NoKey { retry_after, .. } => retry_after.clone(),
-            Self::TooManyCalls { .. } => Some(SOON),
+            Self::TooManyCalls { .. } | Self::NoActivation | Self::ActivationOfAnother => Some(SOON),
             _ => None,
         }
     }

@@ -105,6 +105,33 @@ impl Error {
                 read, StatusCode::BAD_REQUEST, Malformed, Client,
                 "the body of the request ended before its content-length"
             },
+            Self::TooManyFields { most } => row! {
+                read, StatusCode::BAD_REQUEST, Malformed, Client,
+                "the query or form of the request has more than {most} fields",
+                "the query or form of the request has more than {most} fields (`repeated`)"
+            },
+            Self::NoSuchPath => row! {
+                read, StatusCode::NOT_FOUND, Malformed, Client,
+                "there is nothing at this path",
+                "the path of the request does not fit (`path_template`)"
+            },
+            Self::ReadOnly => row! {
+                read, StatusCode::METHOD_NOT_ALLOWED, Malformed, Client,
+                "the result of an activation is read with GET or HEAD"
+            },
+            Self::NoActivationId => row! {
+                read, StatusCode::NOT_FOUND, Malformed, Client,
+                "the path does not end with the id of an activation"
+            },
+            Self::NoActivation => row! {
+                read, StatusCode::NOT_FOUND, Refused, Client,
+                "there is no such activation, or it has not ended yet"
+            },
+            Self::ActivationOfAnother => row! {
+                read, StatusCode::NOT_FOUND, Refused, Client,
+                "there is no such activation, or it has not ended yet",
+                "the activation that was asked for is not one of the action"
+            },
             // Envoy makes `grpc-status` 12 (unimplemented) of it.
             Self::Grpc => row! {
                 read, StatusCode::NOT_FOUND, Malformed, Client,

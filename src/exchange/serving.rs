@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::answer::{Activation, Outcome};
+use crate::answer::Outcome;
 use crate::call::Call;
 use crate::call::open_calls::OpenCall;
 use crate::call::parameters::parameters;
 use crate::call::request::{BodyEnd, Request};
-use crate::config::settings::{ActionErrors, Mode, RequestBody};
+use crate::config::settings::{ActionErrors, Mode, Parameters, RequestBody, Whole};
 use crate::error::Error;
 use crate::exchange::step::{Progress, Step};
 use crate::proxy::Proxy;
@@ -64,6 +64,17 @@ impl Serving {
         }
         if let Some(method) = request.refused_method() {
             return Err(Error::MethodNotAllowed { method });
+        }
+        if self.target.settings().mode() == Mode::Poll {
+            if !request.only_reads() {
+                return Err(Error::ReadOnly);
+            }
+            request.activation_id().ok_or(Error::NoActivationId)?;
+        }
+        if let Parameters::Whole(Whole { path_template: Some(template), .. }) = self.target.settings().parameters()
+            && template.parameters(request.path_and_query().0).is_none()
+        {
+            return Err(Error::NoSuchPath);
         }
         let limit = self.target.settings().body_limit();
         if request.content_length().is_some_and(|size| size > limit) {
@@ -134,9 +145,16 @@ impl Serving {
         // Never an action with half of its parameters, or with none where there are some.
         let body = if body_size == 0 { Some(Vec::new()) } else { read(body_size) };
         let body = body.filter(|body| body.len() == body_size).ok_or(Error::UnreadableBody)?;
-        let body = parameters(self.target.settings(), &request, body)?;
+        let settings = self.target.settings();
+        let body = parameters(settings, &request, body)?;
+        let activation_id =
+            (settings.mode() == Mode::Poll).then(|| request.activation_id().map(str::to_owned)).flatten();
         self.stage = Stage::Calling { open_call: self.open_call(read_clock)? };
-        Ok(Step::Invoke(Call::new(Rc::clone(self.target.template()), self.proxy, request, body)))
+        let call = Call::new(Rc::clone(self.target.template()), self.proxy, request, body);
+        Ok(Step::Invoke(match activation_id {
+            Some(id) => call.of_activation(&id),
+            None => call,
+        }))
     }
 
     /// Counts a call as open, if there is a limit of them.
@@ -158,13 +176,17 @@ impl Serving {
             open_call.end();
         }
         self.stage = Stage::Over;
+        let settings = self.target.settings();
+        let has_record = matches!(settings.mode(), Mode::Activation | Mode::Poll);
+        let timing = if settings.server_timing() { outcome.timing(has_record) } else { None };
         let reply = outcome
             .into_activation(self.target.settings(), self.proxy)
-            .and_then(Activation::into_reply)
+            .and_then(|activation| activation.into_reply(self.target.settings().location()))
             .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
             .map_err(|error| if self.hides_errors() { error.hidden() } else { error })
             .map_err(|error| error.fit_for(self.proxy));
-        reply.map_or_else(|error| self.fail(error), Step::Send)
+        let step = reply.map_or_else(|error| self.fail(error), Step::Send);
+        step.with_timing(timing)
     }
 
     fn hides_errors(&self) -> bool {

@@ -1,8 +1,16 @@
 //! What goes into an exchange, and what comes out of it.
 
+use http::header::HeaderName;
+
+use crate::answer::Timing;
 use crate::call::Call;
 use crate::error::Error;
 use crate::reply::Reply;
+
+/// The header that tells how long things took.
+///
+/// Source: W3C Server Timing.
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What the host has to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +47,17 @@ impl Progress {
 }
 
 impl Step {
+    /// The same step, whose reply tells how long things took.
+    #[must_use]
+    pub(super) fn with_timing(mut self, timing: Option<Timing>) -> Self {
+        if let (Self::Send(reply) | Self::Fail(_, reply), Some(value)) =
+            (&mut self, timing.and_then(|timing| timing.header()))
+        {
+            reply.headers.push((SERVER_TIMING, value));
+        }
+        self
+    }
+
     /// The failure of a request with this id.
     pub(super) fn fail(error: Error, request_id: &str) -> Self {
         let reply = Reply::for_error(&error, request_id);

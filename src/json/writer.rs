@@ -1,8 +1,9 @@
 //! Writes a JSON object field by field, without asking for memory that may not be there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::io;
+use std::{io, iter};
 
 use serde::Serializer as _;
 use serde_json::Serializer;
@@ -54,6 +55,21 @@ impl ObjectWriter {
         self.json.lossy(value)
     }
 
+    /// Adds bytes as a text, or where there are several as an array of texts.
+    pub fn lossy_fields(&mut self, name: &[u8], values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), NoRoom> {
+        let first = values.next().unwrap_or_default();
+        let Some(second) = values.next() else { return self.lossy_field(name, first) };
+        self.begin()?;
+        self.json.lossy(name)?;
+        self.json.add(b":[")?;
+        self.json.lossy(first)?;
+        for value in iter::once(second).chain(values) {
+            self.json.add(b",")?;
+            self.json.lossy(value)?;
+        }
+        self.json.add(b"]")
+    }
+
     /// Adds what something shows, as a text.
     pub fn shown(&mut self, name: &str, value: &dyn fmt::Display) -> Result<(), NoRoom> {
         self.name(name)?;
@@ -61,11 +77,11 @@ impl ObjectWriter {
     }
 
     /// Adds an object of texts.
-    pub fn object(&mut self, name: &str, fields: BTreeMap<&str, &[u8]>) -> Result<(), NoRoom> {
+    pub fn object(&mut self, name: &str, fields: BTreeMap<&str, Cow<'_, [u8]>>) -> Result<(), NoRoom> {
         self.name(name)?;
         let is_empty = std::mem::replace(&mut self.is_empty, true);
         for (name, value) in fields {
-            self.lossy(name, value)?;
+            self.lossy(name, &value)?;
         }
         self.end()?;
         self.is_empty = is_empty;
@@ -197,7 +213,7 @@ mod tests {
     fn fields_follow_one_another() {
         let mut object = ObjectWriter::of_size(0).expect("memory");
         object.lossy("a\"", "\n\u{1}é".as_bytes()).expect("memory");
-        object.object("b", BTreeMap::from([("x", &b"1\xff"[..]), ("y", b"2")])).expect("memory");
+        object.object("b", BTreeMap::from([("x", b"1\xff"[..].into()), ("y", b"2"[..].into())])).expect("memory");
         object.object("c", BTreeMap::new()).expect("memory");
         object.json("d", "[1.0, null]").expect("memory");
         object.fields(" ").expect("memory");

@@ -142,13 +142,14 @@ fn the_table_of_attributes_is_that_of_the_code() {
             Expected::Boolean => "boolean",
             Expected::Number(_) => "integer",
             Expected::Credentials => "list of strings",
-            Expected::Routes | Expected::CallHeaders => "object",
+            Expected::Routes | Expected::CallHeaders | Expected::Bind => "object",
             Expected::ApiHost
             | Expected::Token
             | Expected::Secret
             | Expected::Name
             | Expected::Word(_)
             | Expected::Path
+            | Expected::PathTemplate
             | Expected::Upstream => "string",
         };
         assert!(kind.starts_with(expected), "{name} is {kind}");

@@ -50,6 +50,12 @@ fn errors() -> Vec<Error> {
         Error::ConnectionBroke { upstream: upstream(), reason: String::new() },
         Error::ActionFailureHidden { status: StatusCode::BAD_GATEWAY, activation_id: None, body: String::new() },
         Error::NoKey { retry_after: None, body: "{}".to_owned() },
+        Error::TooManyFields { most: 1 },
+        Error::NoSuchPath,
+        Error::ReadOnly,
+        Error::NoActivationId,
+        Error::NoActivation,
+        Error::ActivationOfAnother,
     ];
     let kinds = errors.iter().map(|error| match error {
         Error::RequestTooLarge { .. } => 0,
@@ -81,8 +87,14 @@ fn errors() -> Vec<Error> {
         Error::ConnectionBroke { .. } => 26,
         Error::ActionFailureHidden { .. } => 27,
         Error::NoKey { .. } => 28,
+        Error::TooManyFields { .. } => 29,
+        Error::NoSuchPath => 30,
+        Error::ReadOnly => 31,
+        Error::NoActivationId => 32,
+        Error::NoActivation => 33,
+        Error::ActivationOfAnother => 34,
     });
-    assert!(kinds.eq(0..29), "an error is missing");
+    assert!(kinds.eq(0..35), "an error is missing");
     errors
 }
 

@@ -182,7 +182,7 @@ pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
 }
 
 fn path_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
-    matches!(site.settings.parameters(), Parameters::Http { .. }).then_some(())?;
+    matches!(site.settings.parameters(), Parameters::Whole(_)).then_some(())?;
     configuration.own(site, "path_prefix")?.as_str()?.parse().ok()
 }
 

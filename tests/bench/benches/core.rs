@@ -149,7 +149,7 @@ mod reply_to {
         bencher
             .counter(BytesCount::of_str(&activation.text))
             .with_inputs(|| activation.clone())
-            .bench_local_values(|activation| activation.into_reply().expect("valid"));
+            .bench_local_values(|activation| activation.into_reply(None).expect("valid"));
     }
 
     #[divan::bench]

@@ -250,8 +250,7 @@ impl Stream {
     fn invokes(&mut self, step: Step, body: Option<Vec<u8>>) -> Held {
         let Some(body) = body else { return self.ends(&step, Some(500)) };
         let settings = self.settings().ok_or("a request without a target")?;
-        let takes_context =
-            matches!(settings.parameters(), Parameters::Http { .. }) && settings.mode() != Mode::Metadata;
+        let takes_context = matches!(settings.parameters(), Parameters::Whole(_)) && settings.mode() != Mode::Metadata;
         let Step::Invoke(call) = step else {
             let is_deep = matches!(step, Step::Fail(Error::NestedTooDeeply { .. }, _));
             ensure!(takes_context || is_deep, "expected a call, got {step:?}");

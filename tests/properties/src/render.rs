@@ -1,7 +1,10 @@
 //! A configuration written down again, with every attribute.
 
 use openwhisk_filter::config::Config;
-use openwhisk_filter::config::settings::{ActionErrors, Mode, OnTimeout, Parameters, RequestBody, Settings};
+use openwhisk_filter::config::action::Kind;
+use openwhisk_filter::config::settings::{
+    ActionErrors, Mode, OnTimeout, Parameters, Repeated, RequestBody, Response, Settings, WholeBody,
+};
 use openwhisk_filter::proxy::Proxy;
 use serde_json::{Map, Value};
 
@@ -55,6 +58,7 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
         Mode::Activation => "activation",
         Mode::Metadata => "metadata",
         Mode::Async => "async",
+        Mode::Poll => "poll",
     };
     let on_timeout = match settings.on_timeout() {
         OnTimeout::Error => "error",
@@ -64,9 +68,10 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
         ("api_host", format!("{}://{}{}", api_host.scheme().as_str(), api_host.authority(), api_host.path_prefix())),
         ("upstream", settings.upstream().to_string()),
         ("namespace", action.namespace.to_string()),
-        ("action", action.name.to_string()),
+        (if action.kind == Kind::Trigger { "trigger" } else { "action" }, action.name.to_string()),
         ("mode", mode.to_owned()),
         ("on_timeout", on_timeout.to_owned()),
+        ("response", if settings.response() == Response::Plain { "plain" } else { "shaped" }.to_owned()),
         ("action_errors", if settings.action_errors() == ActionErrors::Hide { "hide" } else { "pass" }.to_owned()),
     ];
     let mut all: Attributes = given.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
@@ -75,15 +80,27 @@ fn of_requests(settings: &Settings) -> Option<Attributes> {
     }
     let call_headers = settings.call_headers().iter().map(|(name, value)| (name.clone(), value.reveal().into()));
     all.insert("call_headers".to_owned(), Value::Object(call_headers.collect()));
+    if let Some(location) = settings.location() {
+        all.insert("location".to_owned(), format!("{location}/").into());
+    }
+    all.insert("server_timing".to_owned(), settings.server_timing().into());
     if let Some(package) = &action.package {
         all.insert("package".to_owned(), package.to_string().into());
     }
     match settings.parameters() {
         Parameters::Body => _ = all.insert("parameters".to_owned(), "body".into()),
-        Parameters::Http { path_prefix, forward_headers } => {
-            all.insert("parameters".to_owned(), "http".into());
-            all.insert("path_prefix".to_owned(), format!("{path_prefix}/").into());
-            all.insert("forward_headers".to_owned(), forward_headers.clone().into());
+        Parameters::Whole(whole) => {
+            let word = if whole.body == WholeBody::Raw { "raw" } else { "http" };
+            all.insert("parameters".to_owned(), word.into());
+            all.insert("path_prefix".to_owned(), format!("{}/", whole.path_prefix).into());
+            all.insert("forward_headers".to_owned(), whole.forward_headers.clone().into());
+            if let Some(template) = &whole.path_template {
+                all.insert("path_template".to_owned(), template.to_string().into());
+            }
+            let word = if whole.repeated == Repeated::List { "list" } else { "last" };
+            all.insert("repeated".to_owned(), word.into());
+            let bind = serde_json::from_str::<Value>(&format!("{{{}}}", whole.bind.reveal())).ok()?;
+            all.insert("bind".to_owned(), bind);
         }
     }
     all.insert("timeout".to_owned(), u64::try_from(settings.timeout().as_millis()).ok()?.into());

@@ -144,7 +144,7 @@ fn check_answered(input: &Answered) -> Held {
     let as_it_is = activation.as_ref().ok().map(|activation| (activation.content, activation.text.clone()));
     let to_reply = || {
         let replied = activation
-            .and_then(Activation::into_reply)
+            .and_then(|activation| activation.into_reply(settings.location()))
             .and_then(|reply| reply.fit_for(proxy, request.id()))
             .map_err(|error| error.fit_for(proxy));
         match replied {

@@ -47,8 +47,9 @@ impl Meaning {
     #[must_use]
     pub fn of(activation: &Result<Activation, Error>) -> Self {
         match activation {
-            Ok(Activation { content: Content::Result, .. }) => Self::Result,
-            Ok(Activation { content: Content::Failure, .. }) => Self::Failure,
+            Ok(Activation { content: Content::Result | Content::PlainResult, .. }) => Self::Result,
+            Ok(Activation { content: Content::Failure | Content::PlainFailure, .. }) => Self::Failure,
+            Ok(Activation { content: Content::Nothing, .. }) => Self::Other,
             Ok(Activation { content: Content::AsIs(status), .. }) => Self::AsIs(status.as_u16()),
             Err(Error::ActionFailed { .. }) => Self::ActionFailed,
             Err(Error::DeadlinePassed { .. } | Error::NotAwaited { .. }) => Self::Late,
