@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-use crate::answer::{Activation, Content, LARGEST_ANSWER};
+use crate::answer::activation::{Activation, Content, LARGEST_ANSWER};
 use crate::config::action::Action;
 use crate::error::Error;
 use crate::header::is_activation_id;

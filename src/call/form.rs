@@ -2,6 +2,8 @@
 //!
 //! Source: WHATWG URL, section 5.1 (`application/x-www-form-urlencoded` parsing).
 
+use std::collections::BinaryHeap;
+
 use percent_encoding::percent_decode;
 
 use crate::json::OutOfMemory;
@@ -54,69 +56,52 @@ pub enum NoGroups {
     Memory,
 }
 
-/// The fields of a form, those of the same name next to each other and in their order.
-#[derive(Debug)]
-pub struct Groups {
+/// The decoded fields of a form, as one text.
+#[derive(Debug, Default)]
+pub struct Fields {
     /// All names and values.
     decoded: Vec<u8>,
-    /// Where they stand in it.
-    places: Vec<Place>,
+    /// Where each name and each value ends in it.
+    ends: Vec<(usize, usize)>,
 }
 
-/// Where a field stands among others: its name begins at `name`, its value at `value` and ends at `end`.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    name: u32,
-    value: u32,
-    end: u32,
-}
-
-impl Groups {
-    /// Puts the fields of a form together.
+impl Fields {
+    /// Decodes the fields of a form.
     pub fn of(text: &[u8]) -> Result<Self, NoGroups> {
-        let (mut decoded, mut places) = (Vec::new(), Vec::new());
+        let mut fields = Self::default();
         // No field is longer than what it stands for.
-        decoded.try_reserve(text.len()).map_err(|_| NoGroups::Memory)?;
+        fields.decoded.try_reserve(text.len()).map_err(|_| NoGroups::Memory)?;
         let mut form = Form::new(text);
-        let at = |decoded: &Vec<u8>| u32::try_from(decoded.len()).map_err(|_| NoGroups::Memory);
         while let Some((name, value)) = form.next_field().map_err(|_| NoGroups::Memory)? {
-            if places.len() == MOST_FIELDS {
+            if fields.ends.len() == MOST_FIELDS {
                 return Err(NoGroups::TooMany);
             }
-            let begin = at(&decoded)?;
-            decoded.extend_from_slice(name);
-            let middle = at(&decoded)?;
-            decoded.extend_from_slice(value);
-            places.push(Place { name: begin, value: middle, end: at(&decoded)? });
+            fields.decoded.extend_from_slice(name);
+            let end_of_name = fields.decoded.len();
+            fields.decoded.extend_from_slice(value);
+            fields.ends.push((end_of_name, fields.decoded.len()));
         }
-        let mut groups = Self { decoded, places: Vec::new() };
-        // Those that stand at the same name are in their order.
-        places.sort_unstable_by(|one, other| {
-            groups.name(*one).cmp(groups.name(*other)).then(one.name.cmp(&other.name)).then(one.end.cmp(&other.end))
-        });
-        groups.places = places;
-        Ok(groups)
+        Ok(fields)
     }
 
-    /// Calls `each` with every name and its values, of which there is one at least.
-    pub fn each<E>(
+    /// Calls `each` with every name and its values, of which there is one at least, in their order.
+    pub fn each_group<E>(
         &self,
         mut each: impl FnMut(&[u8], &mut dyn Iterator<Item = &[u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for group in self.places.chunk_by(|one, other| self.name(*one) == self.name(*other)) {
-            let name = group.first().map_or(&[][..], |place| self.name(*place));
-            each(name, &mut group.iter().map(|place| self.bytes(place.value, place.end)))?;
+        let mut begin = 0;
+        // A heap, because the code that sorts a slice is many times larger.
+        let mut heap = BinaryHeap::with_capacity(self.ends.len());
+        for (index, (name, value)) in self.ends.iter().copied().enumerate() {
+            let bytes = |from: usize, to: usize| self.decoded.get(from..to).unwrap_or_default();
+            heap.push((bytes(begin, name), index, bytes(name, value)));
+            begin = value;
+        }
+        for group in heap.into_sorted_vec().chunk_by(|(one, ..), (other, ..)| one == other) {
+            let name = group.first().map_or(&[][..], |(name, ..)| *name);
+            each(name, &mut group.iter().map(|(.., value)| *value))?;
         }
         Ok(())
-    }
-
-    fn name(&self, place: Place) -> &[u8] {
-        self.bytes(place.name, place.value)
-    }
-
-    fn bytes(&self, begin: u32, end: u32) -> &[u8] {
-        let index = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
-        self.decoded.get(index(begin)..index(end)).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode;
 use serde_json::value::RawValue;
 
-use crate::call::form::{Form, Groups, MOST_FIELDS, NoGroups};
+use crate::call::form::{Fields, Form, MOST_FIELDS, NoGroups};
 use crate::call::request::Request;
 use crate::config::bind::RESERVED;
 use crate::config::settings::{LARGEST_BODY, Mode, Parameters, Repeated, Settings, Whole, WholeBody};
@@ -231,11 +231,11 @@ fn add_form(parameters: &mut ObjectWriter, form: &[u8], repeated: Repeated) -> R
     let check =
         |name: &[u8]| if name.starts_with(RESERVED.as_bytes()) { Err(Error::ReservedParameter) } else { Ok(()) };
     if repeated == Repeated::List {
-        let groups = Groups::of(form).map_err(|error| match error {
+        let fields = Fields::of(form).map_err(|error| match error {
             NoGroups::TooMany => Refusal::Of(Error::TooManyFields { most: MOST_FIELDS }),
             NoGroups::Memory => Refusal::NoRoom(NoRoom::Memory),
         })?;
-        return groups.each(|name, values| {
+        return fields.each_group(|name, values| {
             check(name)?;
             Ok(parameters.lossy_fields(name, values)?)
         });

@@ -2,6 +2,7 @@
 //! every attribute of its type, which is 12 KB of the filter.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::rc::Rc;
 
 use serde_json::Value as Json;
@@ -127,7 +128,8 @@ impl Read for Bind {
             }
             let value = if text(json).is_some_and(|text| is_reference(&text)) {
                 let parse = |text: &str| Ok(Secret::from(text.to_owned()));
-                Json::from(secret(object, json, &parse, &Expected::Secret)?.reveal()).to_string().into()
+                let expected = "JSON, or `$ENV://NAME` for an environment variable that holds a text";
+                Json::from(secret(object, json, &parse, &expected)?.reveal()).to_string().into()
             } else {
                 Cow::Borrowed(json.get())
             };
@@ -153,7 +155,7 @@ fn secret(
     object: &Object<'_, '_>,
     json: &RawValue,
     parse: &dyn Fn(&str) -> Result<Secret, String>,
-    expected: &Expected,
+    expected: &dyn fmt::Display,
 ) -> Result<Secret, Wrong> {
     let found = match text(json) {
         Some(text) => resolve(&text, &|name| object.environment(name), parse),

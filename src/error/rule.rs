@@ -64,7 +64,7 @@ impl fmt::Display for Rule {
             Self::HeaderType => "a value in `headers` must be a string, a number, a boolean or an array of those",
             Self::HeaderValue => "a value in `headers` must not hold control characters",
             Self::ContentType => "`content-type` must be a media type such as `text/plain`",
-            Self::HeaderSize => "`headers` must not be more than 94 lines or 60000 bytes",
+            Self::HeaderSize => "`headers` must not be more than 93 lines or 60000 bytes",
             Self::Base64Flag => "`isBase64Encoded` must be true or false",
             Self::Base64Body => "`body` must be a string of base64 where `isBase64Encoded` is true",
             Self::BinaryBody => "`body` must be a string of base64 where the content type is binary",

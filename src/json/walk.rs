@@ -24,7 +24,13 @@ pub struct NotAnObject;
 ///
 /// # Errors
 /// [`NotAnObject`] if the text is anything else, perhaps after some calls.
-pub fn entries<'a>(json: &'a str, each: impl FnMut(&[u8], &'a RawValue)) -> Result<(), NotAnObject> {
+pub fn entries<'a>(json: &'a str, mut each: impl FnMut(&[u8], &'a RawValue)) -> Result<(), NotAnObject> {
+    walk(json, &mut each)
+}
+
+/// As [`entries`]. Out of line: it would be compiled anew for each that calls it.
+#[inline(never)]
+fn walk<'a>(json: &'a str, each: Each<'_, 'a>) -> Result<(), NotAnObject> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     deserializer.deserialize_map(Walk(each)).and_then(|()| deserializer.end()).map_err(|_| NotAnObject)
 }
@@ -67,16 +73,19 @@ impl<'a, E, F: FnMut(&'a RawValue) -> Result<(), E>> Visitor<'a> for &mut Elemen
     }
 }
 
-struct Walk<F>(F);
+/// What is called with the name and the value of each entry.
+type Each<'e, 'a> = &'e mut dyn FnMut(&[u8], &'a RawValue);
 
-impl<'a, F: FnMut(&[u8], &'a RawValue)> Visitor<'a> for Walk<F> {
+struct Walk<'e, 'a>(Each<'e, 'a>);
+
+impl<'a> Visitor<'a> for Walk<'_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         // As raw values, because the parser does not look for control characters in a name it reads as bytes.
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             let plain = name.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));

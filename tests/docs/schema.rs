@@ -29,6 +29,11 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("the configuration must be one JSON value", NO_JSON),
     ("a number must be representable", NO_JSON),
     ("the configuration must not be a protobuf message", NO_JSON),
+    (
+        "what a route has must go with the parameters of the top level",
+        "a schema does not see which of both levels holds",
+    ),
+    ("path_template has each name once", "a schema does not compare the segments of a path"),
     ("a route or an attribute of a route given twice is a mistake", "of a name given twice a JSON parser keeps one"),
 ];
 
@@ -171,16 +176,74 @@ fn values() -> Vec<Value> {
             [json!(null), json!(true), json!(0), json!(1), json!(1.5), json!(-1), json!("x"), json!([]), json!({})];
         values.extend(others.map(|value| (name.to_owned(), value)));
     }
+    let mut combined = Vec::new();
     values.push(("forward_headers".to_owned(), json!(["COOKIE", "cookie", "Proxy-Authorization"])));
     values.push(("forward_headers".to_owned(), json!(["cookies"])));
     let headers =
         ["x-a", "X-A", "a:b", "a b", "", "te", "tea", "content-type", "x-envoy-x", "x-request-id", "accept", "b3"];
     values.extend(headers.map(|name| ("call_headers".to_owned(), json!({ name: "x" }))));
+    for attributes in [
+        json!({"parameters": "http", "path_template": "/{a}"}),
+        json!({"parameters": "raw", "path_template": "/{a}/b/{c*}"}),
+        json!({"path_template": "/{a}"}),
+        json!({"parameters": "body", "bind": {"a": 1}}),
+        json!({"parameters": "http", "bind": {"a": {"b": [1]}, "__owx": null}}),
+        json!({"parameters": "http", "bind": {"__ow_x": 1}}),
+        json!({"parameters": "http", "bind": {"a": "$ENV://A", "b": "$ENVY", "c": "x$ENV://1"}}),
+        json!({"parameters": "http", "bind": {"a": "$env://1"}}),
+        json!({"parameters": "http", "bind": {"a": "$secret://a"}}),
+        json!({"parameters": "http", "bind": [1]}),
+        json!({"trigger": "t"}),
+        json!({"trigger": "t", "parameters": "http"}),
+        json!({"location": "/jobs", "mode": "async"}),
+        json!({"location": "jobs"}),
+        json!({"mode": "poll", "result": true}),
+        json!({"mode": "poll", "server_timing": true, "response": "plain"}),
+    ] {
+        combined.push(attributes);
+    }
+    for template in [
+        "/",
+        "//",
+        "/a",
+        "/a/",
+        "/{a}",
+        "/{a*}",
+        "/{a}/{b*}",
+        "/{a*}/",
+        "/{a*}/b",
+        "{a}",
+        "/{}",
+        "/{*}",
+        "/{a",
+        "/a}",
+        "/x{a}",
+        "/{a}x",
+        "/a%",
+        "/a?",
+        "/a#",
+        "/a*",
+        "/{__ow_a}",
+        "/{_a}",
+        "/{a{b}",
+        "/a b",
+        "/{a b}",
+        "/é",
+        "/{a**}",
+        "/{a/b}",
+    ] {
+        combined.push(json!({"parameters": "http", "path_template": template}));
+    }
     let secrets =
         ["a", "a b", " a", "a ", "", "a\n", "a\nb", "é", "a\tb", "$env://A", "$ENV://1", "$secret://a", "a:b"];
     values.extend(secrets.map(|value| ("call_headers".to_owned(), json!({ "x-a": value }))));
     let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
-    let in_a_route = values.iter().map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
+    // Whether these go with the `parameters` of the top level a schema does not see.
+    let is_seen = |(name, _): &&(String, Value)| !["trigger", "bind"].contains(&name.as_str());
+    let in_a_route = values
+        .iter()
+        .filter(is_seen)
+        .map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
     let others = [
         json!({"routes": {"a": {"result": true, "mode": null}, "b": {"result": null, "mode": "async"}}}),
         json!({"routes": {"a": {"result": true, "mode": "async"}}}),
@@ -195,7 +258,7 @@ fn values() -> Vec<Value> {
         json!({"routes": {"a": {"api_host": "http://far"}}}),
         json!({"routes": {"a": {"api_host": "http://far", "service_token": "a:b"}}}),
     ];
-    at_the_top.chain(in_a_route).chain(others).collect()
+    at_the_top.chain(in_a_route).chain(others).chain(combined).collect()
 }
 
 #[test]
@@ -263,5 +326,7 @@ fn the_values_and_what_is_required_are_those_of_the_table() {
             _ => {}
         }
     }
+    // In the place of an action there may be a trigger.
+    required.retain(|name| name != "action");
     assert_eq!(schema["else"]["required"], json!(required));
 }

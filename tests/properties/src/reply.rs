@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use http::StatusCode;
-use openwhisk_filter::answer::{Activation, Answer, Outcome};
+use openwhisk_filter::answer::{Answer, Outcome};
 use openwhisk_filter::call::request::Request;
 use openwhisk_filter::error::Error;
 use openwhisk_filter::error::row::Words;

@@ -49,13 +49,12 @@ impl Meaning {
         match activation {
             Ok(Activation { content: Content::Result | Content::PlainResult, .. }) => Self::Result,
             Ok(Activation { content: Content::Failure | Content::PlainFailure, .. }) => Self::Failure,
-            Ok(Activation { content: Content::Nothing, .. }) => Self::Other,
             Ok(Activation { content: Content::AsIs(status), .. }) => Self::AsIs(status.as_u16()),
             Err(Error::ActionFailed { .. }) => Self::ActionFailed,
             Err(Error::DeadlinePassed { .. } | Error::NotAwaited { .. }) => Self::Late,
             Err(Error::Refused { .. }) => Self::Refused,
             Err(Error::NotOpenWhisk { .. }) => Self::Nonsense,
-            Err(_) => Self::Other,
+            Ok(Activation { content: Content::Nothing, .. }) | Err(_) => Self::Other,
         }
     }
 }
