@@ -264,10 +264,12 @@ mod tests {
     #[test]
     fn a_huge_configuration_gives_a_short_error() {
         let huge = "a".repeat(10 << 20);
+        let headers: Vec<_> = (0..100_000).map(|number| format!("\"h{number}\":\"x\"")).collect();
         let cases = [
             (format!(r#"{{"action": "{huge}"}}"#), "(10485760 characters)"),
             (format!(r#"{{"{huge}": 1}}"#), "unknown attribute `(10485760 characters)`"),
             (format!(r#"{{"timeout": [{}0]}}"#, "0,".repeat(1 << 20)), "`timeout` is an array"),
+            (format!(r#"{{"call_headers": {{{}}}}}"#, headers.join(",")), "an object of 100000 headers"),
         ];
         for (changes, expected) in cases {
             let error = with(&changes).expect_err(expected).to_string();
