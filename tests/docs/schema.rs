@@ -176,8 +176,22 @@ fn values() -> Vec<Value> {
     let headers =
         ["x-a", "X-A", "a:b", "a b", "", "te", "tea", "content-type", "x-envoy-x", "x-request-id", "accept", "b3"];
     values.extend(headers.map(|name| ("call_headers".to_owned(), json!({ name: "x" }))));
-    let secrets =
-        ["a", "a b", " a", "a ", "", "a\n", "a\nb", "é", "a\tb", "$env://A", "$ENV://1", "$secret://a", "a:b"];
+    let secrets = [
+        "a",
+        "a b",
+        " a",
+        "a ",
+        "",
+        "a\n",
+        "a\nb",
+        "é",
+        "a\tb",
+        "$env://A",
+        "$ENV://1",
+        "$secret://a",
+        "a:b",
+        "x $env://A",
+    ];
     values.extend(secrets.map(|value| ("call_headers".to_owned(), json!({ "x-a": value }))));
     let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
     let in_a_route = values.iter().map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
@@ -189,6 +203,7 @@ fn values() -> Vec<Value> {
         json!({"routes": {"a": {"authorization": "a:b"}}}),
         json!({"routes": {"a": {"authorization": "x a:b"}}}),
         json!({"routes": {"a": {"authorization": "ab\n"}}}),
+        json!({"routes": {"a": {"service_token": "a:$Env://A"}}}),
         json!({"routes": {"a": {"authorization": "Bearer x", "service_token": "a:b"}}}),
         json!({"routes": {"a": {"authorization": "Bearer x", "service_token": null}}}),
         json!({"routes": {"a": {"service_token": null}}}),
