@@ -88,6 +88,7 @@ fn a_key_that_is_not_written_leaves_nothing() {
     let (nowhere, below) = (folder.file("nowhere/key"), folder.file("key/key"));
     fs::create_dir_all(folder.file("folder")).expect("a folder");
     let is_folder = folder.file("folder");
+    let long = format!("alice:{}", "wonderland".repeat(1000));
     let wrong =
         |found: &str| format!("error: the standard input is {found}, expected `user:key`, or a scheme and a token");
     for (file, input, expected) in [
@@ -100,6 +101,7 @@ fn a_key_that_is_not_written_leaves_nothing() {
         (&key, "AUTH=alice:wonderland", wrong("a string that begins with `AUTH=`")),
         (&key, "alice:\nwonderland", wrong("a string with a space or a character that is not printable ASCII")),
         (&key, "Bearer wonder\nland", wrong("a line break")),
+        (&key, &long, wrong("a string of more than 8192 characters")),
         (&key, "Basic alice:wonderland", wrong("something that is not base64 behind `Basic`")),
         (&nowhere, "alice:wonderland", format!("error: {nowhere}: No such file or directory (os error 2)")),
         (&below, "alice:wonderland", format!("error: {below}: No such file or directory (os error 2)")),

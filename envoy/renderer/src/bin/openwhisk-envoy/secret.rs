@@ -8,10 +8,16 @@ use openwhisk_envoy::{credential, sds, sds_path};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+/// More than any key has, in bytes.
+const TOO_LONG: u64 = 64 << 10;
+
 /// Reads a key and writes it to its file, and beside that the file which names it. No message shows anything of the key.
-pub fn write(file: &str, mut input: impl Read) -> Result<(), String> {
+pub fn write(file: &str, input: impl Read) -> Result<(), String> {
     let mut text = Vec::new();
-    input.read_to_end(&mut text).map_err(|error| format!("the standard input cannot be read: {error}"))?;
+    input
+        .take(TOO_LONG)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("the standard input cannot be read: {error}"))?;
     let key = credential::credential(&String::from_utf8_lossy(&text))
         .map_err(|found| format!("the standard input is {found}, expected `user:key`, or a scheme and a token"))?;
     let written = |error: io::Error| format!("{file}: {error}");
