@@ -30,8 +30,8 @@ pub fn write(file: &str, input: impl Read) -> Result<(), String> {
     replace(Path::new(&sds_path(&path)), &sds).map_err(written)
 }
 
-/// Puts a new file, which only its owner can read, in the place of the one that may be there, whose owner it keeps: who reads
-/// finds all of one or all of the other.
+/// Puts a new file, which only its owner can read, in the place of the one that may be there, whose owner it keeps if it
+/// may: who reads finds all of one or all of the other.
 fn replace(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
     let mut file = NamedTempFile::with_prefix_in(".openwhisk-", folder)?;
@@ -39,8 +39,9 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
     #[cfg(unix)]
     if let Ok(old) = fs::metadata(path) {
         use std::os::unix::fs::{MetadataExt, fchown};
-        // Envoy, which need not run as root, goes on with the old key where it cannot read the new one.
-        fchown(file.as_file(), Some(old.uid()), None)?;
+        // Where it cannot read the new key, Envoy goes on with the old one. Only root can give a file away, and who is neither
+        // root nor the owner is the new one.
+        let _ = fchown(file.as_file(), Some(old.uid()), None);
     }
     file.as_file().sync_all()?;
     file.persist(path)?;
