@@ -228,6 +228,8 @@ mod tests {
             (TOKEN, r#""authorization": "Bearer x""#, Some("Bearer x")),
             (TOKEN, r#""service_token": null"#, None),
             (TOKEN, r#""authorization": null"#, None),
+            (TOKEN, r#""service_token": null, "authorization": "Bearer x""#, Some("Bearer x")),
+            (BEARER, r#""service_token": "c:d", "authorization": null"#, own),
             (BEARER, "", Some("Bearer x")),
             (BEARER, r#""service_token": "c:d""#, own),
             (BEARER, r#""upstream": "elsewhere""#, None),
