@@ -7,7 +7,8 @@ envoy/hello.js as every action that the configuration names.
 Environment:
   CONFIG           a configuration of the filter, or a file of APISIX: a route, or all of apisix.yaml
   CONFIG_ENV       the variables that it may read for keys besides those that begin with OPENWHISK_, with spaces between
-  KEY_FILE         [CLUSTER=]FILE, with spaces between: the keys that clusters add, as `openwhisk-envoy secret` writes them
+  KEY_FILE         [CLUSTER=]FILE, with spaces between, in quotes if it has spaces itself: the keys that clusters add, as
+                   `openwhisk-envoy secret` writes them
   CA               the certificates to trust where its `api_host` is https
   OPENWHISK        the demo: http://host:port of an OpenWhisk to use instead of the local one
   OPENWHISK_TOKEN  the demo: its key (default: the guest key of OpenWhisk's standalone server)
@@ -54,6 +55,14 @@ def number(name, default):
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise Failure(f"{name} is {text!r}, expected a port from 1 to 65535")
     return int(text)
+
+
+def words(name):
+    """Words from the environment. One with spaces stands in quotes."""
+    try:
+        return shlex.split(os.environ.get(name, ""))
+    except ValueError as error:
+        raise Failure(f"{name} cannot be read: {error}") from None
 
 
 def port(name, default):
@@ -165,7 +174,7 @@ def serve_config(children, listen, admin):
         raise Failure(f"{file} cannot be read: {error}") from None
     options = ["--ca", os.environ["CA"]] if os.environ.get("CA") else []
     options += [f"--env={name}" for name in os.environ.get("CONFIG_ENV", "").split()]
-    options += key_options(os.environ.get("KEY_FILE", "").split())
+    options += key_options(words("KEY_FILE"))
     rendered, keys = render_with_keys(text, listen, admin, *options)
     summary = json.loads(render(text, listen, admin, *options, "--summary", stderr=subprocess.DEVNULL))  # All is told.
     known = {**os.environ, **keys}

@@ -8,7 +8,6 @@ use crate::call::open_calls::OpenCalls;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::error::Error;
-use crate::error::key::KeySource;
 use crate::error::log_limit::LogLimit;
 use crate::metric::Numbers;
 use crate::proxy::Proxy;
@@ -115,7 +114,7 @@ impl Targets {
     /// What there is, in words: so many routes (none if every request is served) and actions, and those without a key.
     #[must_use]
     pub fn summary(&self) -> String {
-        let is_without_key = |target: &Target| target.settings.key_source() == KeySource::Proxy;
+        let is_without_key = |target: &Target| !target.settings.may_have_key();
         let (routes, actions, without_key) = match self {
             Self::Every(target) => (0, 1, usize::from(is_without_key(target))),
             Self::Routes(routes) => {

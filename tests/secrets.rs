@@ -1,4 +1,4 @@
-//! Searches everything that the filter produced in the other tests for the key of `OpenWhisk`.
+//! Searches everything that was produced in the other tests for the secrets that they gave the filter and the renderer.
 #![allow(
     clippy::panic,
     clippy::expect_used,
@@ -9,31 +9,33 @@
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use corpus::GUEST;
+use corpus::{API_KEY, BEARER, GUEST, forms};
+use memchr::memmem;
 
 /// The drivers that keep what they see, and a text that proves it: something that they see only in tests.
 const DRIVERS: &[(&str, &str)] = &[
-    ("native", "ServiceToken(…)"),
+    ("native", "Secret(…)"),
     ("abi", "openwhisk: guest/"),
     ("envoy", "openwhisk: guest/"),
     ("replies", "x-openwhisk-activation-id"),
+    ("renderer", "credential_injector"),
 ];
 
 /// Log lines of every level, errors, metrics, replies, and what `Debug` shows.
 #[test]
 #[ignore = "run by `make test`, after the tests that produce something"]
 fn the_key_is_nowhere() {
-    let (user, key) = GUEST.split_once(':').expect("a key");
-    // The encoded forms begin at any of three places in a text.
-    let basic = STANDARD.encode(GUEST);
-    let secrets =
-        [user.to_owned(), key.to_owned(), basic.get(..40).expect("long enough").to_owned(), STANDARD.encode(key)];
+    let mut secrets = forms(GUEST);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for (case, secret) in [("authorization-is-sent-as-it-is", BEARER), ("call-headers-are-sent", API_KEY)] {
+        let text = fs::read_to_string(golden.join(case).join("case.yaml")).expect("a golden case");
+        assert!(text.contains(secret), "{case} does not give {secret:?}");
+        secrets.push(secret.to_owned());
+    }
     for (driver, proof) in DRIVERS {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("produced").join(driver);
         let produced = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let has = |text: &str| produced.windows(text.len()).any(|window| window == text.as_bytes());
+        let has = |text: &str| memmem::find(&produced, text.as_bytes()).is_some();
         assert!(has(proof), "{driver} did not keep {proof:?} in {} bytes", produced.len());
         for secret in &secrets {
             assert!(!has(secret), "{driver} shows {secret}");

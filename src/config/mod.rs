@@ -230,6 +230,8 @@ mod tests {
             (TOKEN, r#""authorization": "Bearer x""#, Some("Bearer x")),
             (TOKEN, r#""service_token": null"#, None),
             (TOKEN, r#""authorization": null"#, None),
+            (TOKEN, r#""service_token": null, "authorization": "Bearer x""#, Some("Bearer x")),
+            (BEARER, r#""service_token": "c:d", "authorization": null"#, own),
             (BEARER, "", Some("Bearer x")),
             (BEARER, r#""service_token": "c:d""#, own),
             (BEARER, r#""upstream": "elsewhere""#, None),
@@ -266,10 +268,12 @@ mod tests {
     #[test]
     fn a_huge_configuration_gives_a_short_error() {
         let huge = "a".repeat(10 << 20);
+        let headers: Vec<_> = (0..100_000).map(|number| format!("\"h{number}\":\"x\"")).collect();
         let cases = [
             (format!(r#"{{"action": "{huge}"}}"#), "(10485760 characters)"),
             (format!(r#"{{"{huge}": 1}}"#), "unknown attribute `(10485760 characters)`"),
             (format!(r#"{{"timeout": [{}0]}}"#, "0,".repeat(1 << 20)), "`timeout` is an array"),
+            (format!(r#"{{"call_headers": {{{}}}}}"#, headers.join(",")), "an object of 100000 headers"),
         ];
         for (changes, expected) in cases {
             let error = with(&changes).expect_err(expected).to_string();
@@ -293,6 +297,17 @@ mod tests {
             r#"{"call_headers": {"alice:wonderland": "x"}}"#,
             r#"{"call_headers": {"alice wonderland, which is a long key and stands in the place of the name": "x"}}"#,
             r#"{"call_headers": {"authorization": "alice:wonderland"}}"#,
+            r#"{"call_headers": {"Bearer wonderland": "x-api-key"}}"#,
+            r#"{"basic wonderland": "authorization"}"#,
+            r#"{"api_host": "Bearer wonderland"}"#,
+            r#"{"namespace": "Bearer wonderland="}"#,
+            r#"{"upstream": "bearer wonderland"}"#,
+            r#"{"path_prefix": "Bearer wonderland"}"#,
+            r#"{"mode": "Bearer wonderland"}"#,
+            r#"{"timeout": "Bearer wonderland"}"#,
+            r#"{"service_token": "Bearer wonderland"}"#,
+            r#"{"service_token": "Bearer $ENV://wonderland"}"#,
+            r#"{"authorization": "Bearer $ENV://wonderland", "service_token": null}"#,
             r#"{"service_token": "wonderland"}"#,
             r#"{"service_token": ":wonderland"}"#,
             r#"{"service_token": "alice:wonder land"}"#,

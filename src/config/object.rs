@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::config::entry::Entry;
 use crate::config::mistake::{Mistake, shown};
+use crate::config::secret::behind;
 use crate::error::quote::{QUOTED, beginning};
 use crate::json::kind_of;
 
@@ -260,11 +261,12 @@ impl Wrong {
         Self { found: found.to_owned(), expected: expected.to_string() }
     }
 
-    /// With the value that was found. A text with a character that tells of a secret is not quoted.
+    /// With the value that was found. A text with a character that tells of a secret, or with a scheme, is not quoted.
     #[cold]
     fn value(json: &RawValue, secret: char, expected: &dyn fmt::Display) -> Self {
         match text(json) {
             Some(text) if text.contains(secret) => Self::new(&format!("a string with `{secret}`"), expected),
+            Some(text) if has_scheme(&text) => Self::new("a string that begins as `authorization` does", expected),
             _ => Self::new(&quoted(json), expected),
         }
     }
@@ -303,13 +305,19 @@ pub fn text(json: &RawValue) -> Option<String> {
     serde_json::from_str(json.get()).ok()
 }
 
-/// A name that nobody knows, for an error message. One with a colon, or a very long one, could be a key.
+/// A name that nobody knows, for an error message. One with a colon or a scheme, or a very long one, could be a key.
 fn unknown(name: &str) -> String {
     match name.chars().count() {
         QUOTED.. => format!("({} characters)", name.chars().count()),
         _ if name.contains(':') => "(a name with a colon)".to_owned(),
+        _ if has_scheme(name) => "(a name with a scheme)".to_owned(),
         _ => shown(name),
     }
+}
+
+/// Whether a text begins as a header `authorization` does, and could be one in the wrong place.
+fn has_scheme(text: &str) -> bool {
+    ["Basic ", "Bearer "].iter().any(|scheme| behind(scheme, text).is_some())
 }
 
 #[inline(never)]

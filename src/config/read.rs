@@ -102,7 +102,8 @@ impl Read for CallHeaders {
         let mut headers = Vec::new();
         let read = object.read_each(attribute, expected, &mut |object, name, json| {
             let name = header_name(name).map_err(|found| Wrong::new(&found.to_string(), &"another one"))?;
-            if headers.iter().any(|(known, _)| *known == name) {
+            // Of too many it does not matter, and would take too long.
+            if headers.len() <= MOST && headers.iter().any(|(known, _)| *known == name) {
                 return Err(Wrong::new("given twice", &"it once"));
             }
             let parse = |text: &str| Secret::parse(text).map_err(|found| found.to_string());

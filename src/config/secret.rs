@@ -92,6 +92,9 @@ pub fn resolve(
         return Err("a reference to a secret manager, which a wasm plugin cannot follow".to_owned());
     }
     let Some(name) = behind(ENVIRONMENT, text) else {
+        if text.to_ascii_uppercase().contains(ENVIRONMENT) {
+            return Err(format!("a string with `{ENVIRONMENT}` behind something else"));
+        }
         return parse(text);
     };
     if !is_environment_name(name) {

@@ -218,10 +218,16 @@ impl Settings {
         self.authorization.as_ref()
     }
 
-    /// Who adds the key to the calls. A further header could be one.
+    /// Who adds the header `authorization` to the calls.
     #[must_use]
-    pub fn key_source(&self) -> KeySource {
-        if self.authorization.is_none() && self.call_headers.is_empty() { KeySource::Proxy } else { KeySource::Filter }
+    pub const fn key_source(&self) -> KeySource {
+        if self.authorization.is_none() { KeySource::Proxy } else { KeySource::Filter }
+    }
+
+    /// Whether there may be a key: a further header could be one.
+    #[must_use]
+    pub fn may_have_key(&self) -> bool {
+        self.authorization.is_some() || !self.call_headers.is_empty()
     }
 
     /// Further headers of the calls (`call_headers`).
@@ -357,7 +363,7 @@ impl Settings {
         if self.api_host.scheme() == Scheme::Https && is_ip_address(&self.upstream) {
             sentences.push(IP_ADDRESS);
         }
-        if self.key_source() == KeySource::Proxy {
+        if !self.may_have_key() {
             sentences.push(NO_KEY);
         }
         sentences

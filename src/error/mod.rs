@@ -450,16 +450,16 @@ mod tests {
             ),
             (
                 Error::UnavailableUpstream { upstream: upstream(), key: KeySource::Proxy },
-                "a circuit breaker that is open, or, as the filter has no key, one that the proxy should add",
+                "a circuit breaker that is open, or, as the filter sends no `authorization`, one that the proxy should add",
             ),
             (
                 Error::Unreachable { upstream: upstream(), key: KeySource::Proxy, reason: String::new() },
-                "certificate is trusted, and, as the filter has no key, the one that the proxy adds",
+                "certificate is trusted, and, as the filter sends no `authorization`, the one that the proxy adds",
             ),
             (
                 Error::NoKey { retry_after: None, body: "{}".to_owned() },
                 "the filter has none (`service_token`, `authorization`), and the one that the cluster adds \
-                 (`openwhisk-envoy --key-file`) is missing or wrong",
+                 (`openwhisk-envoy --key-file`) or that stands in `call_headers` is missing or wrong",
             ),
             (
                 Error::Unreachable { upstream: upstream(), key: KeySource::Filter, reason: "refused\n".to_owned() },

@@ -154,7 +154,7 @@ impl Error {
                 let no_key = match key {
                     KeySource::Filter => "",
                     KeySource::Proxy => {
-                        ", or, as the filter has no key, one that the proxy should add and does not have"
+                        ", or, as the filter sends no `authorization`, one that the proxy should add and does not have"
                     }
                 };
                 row! {
@@ -167,7 +167,7 @@ impl Error {
             Self::Unreachable { upstream, key, reason } => {
                 let no_key = match key {
                     KeySource::Filter => "",
-                    KeySource::Proxy => ", and, as the filter has no key, the one that the proxy adds",
+                    KeySource::Proxy => ", and, as the filter sends no `authorization`, the one that the proxy adds",
                 };
                 row! {
                     read, StatusCode::SERVICE_UNAVAILABLE, Connect, Operator,
@@ -233,7 +233,8 @@ impl Error {
                 row! {
                     @ read, StatusCode::UNAUTHORIZED, Refused, Operator, client,
                     "openwhisk asks for a key, with 401: the filter has none (`service_token`, `authorization`), and the \
-                     one that the cluster adds (`openwhisk-envoy --key-file`) is missing or wrong: {words:?}"
+                     one that the cluster adds (`openwhisk-envoy --key-file`) or that stands in `call_headers` is missing \
+                     or wrong: {words:?}"
                 }
             }
             Self::ActionFailed { body, .. } => {

@@ -36,12 +36,21 @@ fn told() {
 fn named() {
     let refusal = |body: &str| Answer::new(401).header("content-type", "application/json").body(body);
     let keyed = r#", "service_token": "alice:wonderland""#;
+    // Of an organization, say, with the key from the cluster.
+    let further = r#", "call_headers": {"x-org": "x"}"#;
     let asks = "openwhisk asks for a key, with 401: the filter has none (`service_token`, `authorization`)";
     let cases = [
         ("", Ok(refusal(r#"{"error": "no"}"#)), 401, asks),
         ("", Ok(refusal("no")), 401, asks),
         (keyed, Ok(refusal(r#"{"error": "no"}"#)), 401, "openwhisk refused the call with 401"),
-        ("", Err(Upstreams::Unavailable), 503, "or, as the filter has no key, one that the proxy should add"),
+        (
+            "",
+            Err(Upstreams::Unavailable),
+            503,
+            "or, as the filter sends no `authorization`, one that the proxy should add",
+        ),
+        (further, Ok(refusal("no")), 401, asks),
+        (further, Err(Upstreams::Unavailable), 503, "one that the proxy should add and does not have"),
         (keyed, Err(Upstreams::Unavailable), 503, "or a circuit breaker that is open (request"),
     ];
     for (attributes, outcome, status, expected) in cases {

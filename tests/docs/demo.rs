@@ -287,14 +287,14 @@ fn a_key_in_a_file_becomes_that_of_the_local_openwhisk_and_rotates() {
                 "call_headers": {{"x-key": "$ENV://OPENWHISK_HEADER"}}}}}}}}"#
         ),
     );
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-file-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key file-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("key");
     write_key(&file, &key);
     let environment = [
         ("CONFIG", config.path()),
         ("OPENWHISK_PORT", openwhisk.to_string()),
-        ("KEY_FILE", format!("127.0.0.1:{openwhisk}={}", file.display())),
+        ("KEY_FILE", format!("127.0.0.1:{openwhisk}='{}'", file.display())),
         ("OPENWHISK_HEADER", "x".to_owned()),
     ];
     let get = || exchange(port, "GET /filed HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -458,6 +458,9 @@ fn what_is_wrong_with_a_configuration_is_told() {
         said.starts_with("error: /nowhere: No such file or directory (os error 2); `openwhisk-envoy secret"),
         "{said}"
     );
+    let output = demo(&[("CONFIG", config.path()), ("KEY_FILE", "'/a b".to_owned())]).output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "error: KEY_FILE cannot be read: No closing quotation\n");
     let output = demo(&[("CONFIG", "/nowhere.json".to_owned())]).output().expect("python3 runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.starts_with("error: /nowhere.json cannot be read: "), "{said}");

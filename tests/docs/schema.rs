@@ -176,13 +176,56 @@ fn values() -> Vec<Value> {
             [json!(null), json!(true), json!(0), json!(1), json!(1.5), json!(-1), json!("x"), json!([]), json!({})];
         values.extend(others.map(|value| (name.to_owned(), value)));
     }
-    let mut combined = Vec::new();
     values.push(("forward_headers".to_owned(), json!(["COOKIE", "cookie", "Proxy-Authorization"])));
     values.push(("forward_headers".to_owned(), json!(["cookies"])));
     let headers =
         ["x-a", "X-A", "a:b", "a b", "", "te", "tea", "content-type", "x-envoy-x", "x-request-id", "accept", "b3"];
     values.extend(headers.map(|name| ("call_headers".to_owned(), json!({ name: "x" }))));
-    for attributes in [
+    let secrets = [
+        "a",
+        "a b",
+        " a",
+        "a ",
+        "",
+        "a\n",
+        "a\nb",
+        "é",
+        "a\tb",
+        "$env://A",
+        "$ENV://1",
+        "$secret://a",
+        "a:b",
+        "x $env://A",
+    ];
+    values.extend(secrets.map(|value| ("call_headers".to_owned(), json!({ "x-a": value }))));
+    let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
+    // Whether these go with the `parameters` of the top level a schema does not see.
+    let is_seen = |(name, _): &&(String, Value)| !["trigger", "bind"].contains(&name.as_str());
+    let in_a_route = values
+        .iter()
+        .filter(is_seen)
+        .map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
+    let others = [
+        json!({"routes": {"a": {"result": true, "mode": null}, "b": {"result": null, "mode": "async"}}}),
+        json!({"routes": {"a": {"result": true, "mode": "async"}}}),
+        json!({"result": true, "routes": {"a": {"mode": "async"}}}),
+        json!({"authorization": "Bearer x"}),
+        json!({"routes": {"a": {"authorization": "a:b"}}}),
+        json!({"routes": {"a": {"authorization": "x a:b"}}}),
+        json!({"routes": {"a": {"authorization": "ab\n"}}}),
+        json!({"routes": {"a": {"service_token": "a:$Env://A"}}}),
+        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": "a:b"}}}),
+        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": null}}}),
+        json!({"routes": {"a": {"service_token": null}}}),
+        json!({"routes": {"a": {"api_host": "http://far"}}}),
+        json!({"routes": {"a": {"api_host": "http://far", "service_token": "a:b"}}}),
+    ];
+    at_the_top.chain(in_a_route).chain(others).chain(values_that_go_together()).collect()
+}
+
+/// Attributes of which one needs another, and path templates.
+fn values_that_go_together() -> Vec<Value> {
+    let attributes = [
         json!({"parameters": "http", "path_template": "/{a}"}),
         json!({"parameters": "raw", "path_template": "/{a}/b/{c*}"}),
         json!({"path_template": "/{a}"}),
@@ -199,10 +242,8 @@ fn values() -> Vec<Value> {
         json!({"location": "jobs"}),
         json!({"mode": "poll", "result": true}),
         json!({"mode": "poll", "server_timing": true, "response": "plain"}),
-    ] {
-        combined.push(attributes);
-    }
-    for template in [
+    ];
+    let templates = [
         "/",
         "//",
         "/a",
@@ -231,34 +272,9 @@ fn values() -> Vec<Value> {
         "/é",
         "/{a**}",
         "/{a/b}",
-    ] {
-        combined.push(json!({"parameters": "http", "path_template": template}));
-    }
-    let secrets =
-        ["a", "a b", " a", "a ", "", "a\n", "a\nb", "é", "a\tb", "$env://A", "$ENV://1", "$secret://a", "a:b"];
-    values.extend(secrets.map(|value| ("call_headers".to_owned(), json!({ "x-a": value }))));
-    let at_the_top = values.iter().map(|(name, value)| json!({ name: value }));
-    // Whether these go with the `parameters` of the top level a schema does not see.
-    let is_seen = |(name, _): &&(String, Value)| !["trigger", "bind"].contains(&name.as_str());
-    let in_a_route = values
-        .iter()
-        .filter(is_seen)
-        .map(|(name, value)| json!({"routes": {"a": {"service_token": GUEST, name: value}}}));
-    let others = [
-        json!({"routes": {"a": {"result": true, "mode": null}, "b": {"result": null, "mode": "async"}}}),
-        json!({"routes": {"a": {"result": true, "mode": "async"}}}),
-        json!({"result": true, "routes": {"a": {"mode": "async"}}}),
-        json!({"authorization": "Bearer x"}),
-        json!({"routes": {"a": {"authorization": "a:b"}}}),
-        json!({"routes": {"a": {"authorization": "x a:b"}}}),
-        json!({"routes": {"a": {"authorization": "ab\n"}}}),
-        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": "a:b"}}}),
-        json!({"routes": {"a": {"authorization": "Bearer x", "service_token": null}}}),
-        json!({"routes": {"a": {"service_token": null}}}),
-        json!({"routes": {"a": {"api_host": "http://far"}}}),
-        json!({"routes": {"a": {"api_host": "http://far", "service_token": "a:b"}}}),
     ];
-    at_the_top.chain(in_a_route).chain(others).chain(combined).collect()
+    let templates = templates.map(|template| json!({"parameters": "http", "path_template": template}));
+    attributes.into_iter().chain(templates).collect()
 }
 
 #[test]

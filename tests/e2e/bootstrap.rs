@@ -31,13 +31,26 @@ pub fn route(site: &str, name: &str, prefix: &str) -> Value {
 
 /// What users get for a configuration of the filter with these attributes, on ports that the system chooses.
 pub fn rendered(protocol: Protocol, attributes: &Value, ca: Option<&Path>) -> Value {
+    let options = openwhisk_envoy::Options { ca: ca.map(text), protocol, ..<_>::default() };
+    printed(json!({ "service_token": "$ENV://OPENWHISK_TOKEN" }), attributes, options)
+}
+
+/// The same, where clusters add keys that are in files, each `FILE` or `CLUSTER=FILE`.
+pub fn rendered_with_keys(protocol: Protocol, attributes: &Value, key_files: &[&str]) -> Value {
+    let key_files = key_files.iter().map(|file| file.parse().expect("a file")).collect();
+    let options = openwhisk_envoy::Options { key_files, protocol, ..<_>::default() };
+    printed(json!({ "service_token": null }), attributes, options)
+}
+
+fn printed(mut all: Value, attributes: &Value, options: openwhisk_envoy::Options) -> Value {
     let any = (Ipv4Addr::LOCALHOST, 0).into();
-    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let wasm = text(&artifact::filter().unwrap_or_else(|error| panic!("{error}")));
-    let options =
-        openwhisk_envoy::Options { ca: ca.map(text), listen: any, admin: any, wasm, protocol, ..<_>::default() };
-    let mut all = json!({ "service_token": "$ENV://OPENWHISK_TOKEN" });
+    let options = openwhisk_envoy::Options { listen: any, admin: any, wasm, ..options };
     merge(&mut all, attributes);
     let rendered = render(config("openwhisk", all).as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
     serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
 }

@@ -16,6 +16,7 @@
 // What tests are made of.
 mod bootstrap;
 mod discovery;
+mod key_file;
 mod load;
 mod stage;
 
@@ -26,6 +27,8 @@ mod api;
 mod composition;
 /// The filter's own configurations, accepted and rejected.
 mod configuration;
+/// Keys that the cluster adds to the calls.
+mod credential;
 /// Deadlines, none before its time.
 mod deadline;
 /// Clients that go away under load.
@@ -48,6 +51,8 @@ mod metrics;
 mod migration;
 /// What is done with the action, and how soon.
 mod modes;
+/// Tokens that Envoy gets for the calls.
+mod oauth2;
 /// Upstreams that are killed under load.
 mod outage;
 /// Requests that a buffer filter holds, where Envoy cannot be told to let this one hold them.
@@ -56,6 +61,8 @@ mod request_body;
 mod retries;
 /// One listener with many routes.
 mod routes;
+/// Where a key is to be found, and where not.
+mod secrecy;
 /// Filters in front that change the path.
 mod selection;
 /// Certificates, idle connections and steady load.
@@ -95,5 +102,8 @@ fn main() -> ExitCode {
     hostile::add(&mut plan);
     api::add(&mut plan);
     configuration::add(&mut plan);
+    credential::add(&mut plan);
+    secrecy::add(&mut plan);
+    oauth2::add(&mut plan);
     if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -38,7 +38,7 @@ pub fn credential(text: &str) -> Result<Secret, InvalidCredential> {
     let is_scheme = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     match text.split_once(' ') {
         Some((scheme, _)) if is_scheme(scheme) => check(text.as_bytes()),
-        _ => basic(text).map_err(InvalidCredential::Token),
+        _ => check(basic(text).map_err(InvalidCredential::Token)?.reveal().as_bytes()),
     }
 }
 
@@ -100,6 +100,7 @@ mod tests {
             (" user:key", Err("a string with a space or a character that is not printable ASCII")),
             ("user:k y", Err("a string with a space or a character that is not printable ASCII")),
             ("AUTH=user:key x", Err("a string that begins with `AUTH=`")),
+            (&format!("user:{}", "k".repeat(6134)), Err("a string of more than 8192 characters")),
         ] {
             let written = credential(text).map_err(|error| error.to_string());
             assert_eq!(written.as_ref().map(Secret::reveal).map_err(String::as_str), expected, "{text:?}");

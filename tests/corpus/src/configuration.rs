@@ -51,8 +51,10 @@ fn parse(text: &str) -> Result<Vec<Configuration>, String> {
 
 fn configuration(file: File) -> Result<Configuration, String> {
     let File { about, config, raw, raw_base64, errors } = file;
-    let token = config.as_ref().and_then(|config| config.get("service_token")).and_then(Value::as_str);
-    let secrets = [Some(GUEST), Some("wonderland"), token.filter(|token| token.contains(':'))];
+    let attribute = |name| config.as_ref().and_then(|config| config.get(name)).and_then(Value::as_str);
+    let token = attribute("service_token").filter(|token| token.contains(':'));
+    let authorization = attribute("authorization").filter(|value| value.contains(' '));
+    let secrets = [Some(GUEST), Some("wonderland"), token, authorization];
     let secrets = secrets.into_iter().flatten().map(str::to_owned).collect();
     let bytes = match (config, raw, raw_base64) {
         (Some(attributes), None, None) => merged(attributes).to_string().into_bytes(),

@@ -3,7 +3,7 @@
 //! A case is one exchange: the client's request, the call to `OpenWhisk`, its answer, the reply to the
 //! client. `tests/golden/README.md` describes the file; [`Case`] is what a driver gets. The same crate
 //! reads `tests/configurations.yaml` ([`Configuration`]), JSON as it stands ([`Entries`]), and keeps what drivers saw for
-//! the search for secrets ([`Produced`]).
+//! the search for secrets ([`Produced`], [`forms`]).
 
 mod body;
 mod case;
@@ -24,5 +24,5 @@ pub use configuration::{Configuration, configurations};
 pub use entries::Entries;
 pub use error::Wrong;
 pub use parameters::Parameters;
-pub use produced::Produced;
+pub use produced::{API_KEY, BEARER, Produced, forms};
 pub use tally::Tally;

@@ -4,6 +4,29 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A secret that tests give as `authorization`.
+pub const BEARER: &str = "Bearer abc.def-_~+/that-nobody-may-see=";
+
+/// A secret that tests give as one of `call_headers`.
+pub const API_KEY: &str = "a key in a header that nobody may see";
+
+/// The texts that show a key, `user:key`: itself, its parts, and what they are encoded.
+///
+/// What is encoded begins at any of three places in a longer text; these are the forms at the place where it is sent.
+#[must_use]
+pub fn forms(token: &str) -> Vec<String> {
+    let mut forms = vec![token.to_owned()];
+    forms.extend(token.split(':').map(str::to_owned));
+    let encoded = STANDARD.encode(token);
+    // Not all of it: some print the beginning of a long line.
+    forms.push(encoded.get(..40).unwrap_or(&encoded).to_owned());
+    forms.extend(token.split_once(':').map(|(_, key)| STANDARD.encode(key)));
+    forms
+}
+
 /// The file of one driver.
 #[derive(Clone, Debug)]
 pub struct Produced {

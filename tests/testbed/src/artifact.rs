@@ -19,6 +19,11 @@ pub fn openwhisk() -> Result<PathBuf, String> {
     built("OPENWHISK_LOCAL", "target/release/openwhisk-local", "make build")
 }
 
+/// `openwhisk-envoy`.
+pub fn renderer() -> Result<PathBuf, String> {
+    built("OPENWHISK_ENVOY", "target/release/openwhisk-envoy", "make build")
+}
+
 /// A file of the project.
 pub fn source(path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);

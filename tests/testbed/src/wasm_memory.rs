@@ -1,6 +1,9 @@
 //! The wasm memories of an Envoy, as Linux tells them.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 
 /// A page of a wasm memory.
 const PAGE: u64 = 1 << 16;
@@ -12,17 +15,36 @@ const RESERVED: u64 = 1 << 32;
 const GIB: u64 = 1 << 30;
 
 /// The sizes of all wasm memories of a process, in bytes, in the order of their addresses.
+pub fn sizes(process: u32) -> Vec<u64> {
+    memories(process).into_iter().map(|memory| memory.end - memory.start).collect()
+}
+
+/// What all wasm memories of a process hold.
+///
+/// A process may read that of one that it started. Source: Linux `proc_pid_mem(5)`, `ptrace(2)`.
+pub fn contents(process: u32) -> io::Result<Vec<Vec<u8>>> {
+    let memory = File::open(format!("/proc/{process}/mem"))?;
+    let read = |addresses: Range<u64>| {
+        let size = usize::try_from(addresses.end - addresses.start).map_err(io::Error::other)?;
+        let mut bytes = vec![0; size];
+        memory.read_exact_at(&mut bytes, addresses.start)?;
+        Ok(bytes)
+    };
+    memories(process).into_iter().map(read).collect()
+}
+
+/// Where the wasm memories of a process are.
 ///
 /// Envoy tells nothing of them. But V8 reserves 8 GiB of addresses for each, so that it need not check bounds, of
 /// which only the memory itself can be accessed: what is missing to the 8 GiB.
 /// Source: observed on Envoy 1.40, where a new memory of the filter has 17 pages; V8 `BackingStore`.
-pub fn sizes(process: u32) -> Vec<u64> {
-    sizes_in(&fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default())
+fn memories(process: u32) -> Vec<Range<u64>> {
+    memories_in(&fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default())
 }
 
-fn sizes_in(maps: &str) -> Vec<u64> {
+fn memories_in(maps: &str) -> Vec<Range<u64>> {
     let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
-    mappings.windows(2).filter_map(|pair| size(&pair[0], &pair[1])).collect()
+    mappings.windows(2).filter_map(|pair| memory(&pair[0], &pair[1])).collect()
 }
 
 struct Mapping<'a> {
@@ -38,13 +60,13 @@ fn mapping(line: &str) -> Option<Mapping<'_>> {
     Some(Mapping { start: address(start)?, end: address(end)?, access: rest.split(' ').next()? })
 }
 
-fn size(memory: &Mapping<'_>, reserve: &Mapping<'_>) -> Option<u64> {
+fn memory(memory: &Mapping<'_>, reserve: &Mapping<'_>) -> Option<Range<u64>> {
     let reserved = reserve.end - reserve.start;
     let is_pair = memory.access == "rw-p" && reserve.access == "---p" && memory.end == reserve.start;
     let size = reserved.next_multiple_of(GIB) - reserved;
     // Another mapping may lie before the memory and have become one with it.
     let is_memory = reserved >= RESERVED && size > 0 && size.is_multiple_of(PAGE) && size <= memory.end - memory.start;
-    (is_pair && is_memory).then_some(size)
+    (is_pair && is_memory).then(|| memory.end - size..memory.end)
 }
 
 #[cfg(test)]
@@ -53,7 +75,7 @@ mod tests {
 
     #[test]
     fn wasm_memories_are_told_by_what_is_reserved_behind_them() {
-        let cases: &[(&str, &[u64])] = &[
+        let cases: &[(&str, &[Range<u64>])] = &[
             // As on Envoy 1.40: a guard, 17 pages, and the rest of 8 GiB; of the second the mapping before became a part.
             (
                 "7fa227880000-7fa2278a0000 ---p 00000000 00:00 0\n\
@@ -61,7 +83,7 @@ mod tests {
                  7fa2279b0000-7fa4278a0000 ---p 00000000 00:00 0\n\
                  7fa427000000-7fa4279c0000 rw-p 00000000 00:00 0\n\
                  7fa4279c0000-7fa6278a0000 ---p 00000000 00:00 0\n",
-                &[17 * PAGE, 18 * PAGE],
+                &[0x7fa2_278a_0000..0x7fa2_279b_0000, 0x7fa4_278a_0000..0x7fa4_279c_0000],
             ),
             // What V8 reserves for its own heap and code.
             (
@@ -74,7 +96,7 @@ mod tests {
             ("", &[]),
         ];
         for (maps, expected) in cases {
-            assert_eq!(sizes_in(maps), *expected, "{maps}");
+            assert_eq!(memories_in(maps), *expected, "{maps}");
         }
     }
 }

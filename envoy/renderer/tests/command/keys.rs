@@ -81,6 +81,22 @@ fn a_key_goes_to_a_file_of_its_owner_and_nowhere_else() {
     assert_eq!(mode(&key), 0o600);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_key_keeps_the_owner_of_the_one_before() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = Folder::new("owner");
+    let key = folder.file("key");
+    let owners = || ["key", "key.sds.yaml"].map(|name| fs::metadata(folder.file(name)).expect("a file").uid());
+    assert!(run(&["secret", &key], "alice:wonderland").status.success());
+    // Only root can give a file away. Of others all files are their own.
+    let [own, _] = owners();
+    let nobody = if chown(&key, Some(65534), None).is_ok() { 65534 } else { own };
+    assert!(run(&["secret", &key], "bob:b").status.success());
+    assert_eq!(owners(), [nobody, own]);
+    assert_eq!((fs::read_to_string(&key).expect("written").as_str(), mode(&key)), ("Basic Ym9iOmI=", 0o600));
+}
+
 #[test]
 fn a_key_that_is_not_written_leaves_nothing() {
     let folder = Folder::new("secret-wrong");
@@ -88,6 +104,7 @@ fn a_key_that_is_not_written_leaves_nothing() {
     let (nowhere, below) = (folder.file("nowhere/key"), folder.file("key/key"));
     fs::create_dir_all(folder.file("folder")).expect("a folder");
     let is_folder = folder.file("folder");
+    let long = format!("alice:{}", "wonderland".repeat(1000));
     let wrong =
         |found: &str| format!("error: the standard input is {found}, expected `user:key`, or a scheme and a token");
     for (file, input, expected) in [
@@ -100,6 +117,7 @@ fn a_key_that_is_not_written_leaves_nothing() {
         (&key, "AUTH=alice:wonderland", wrong("a string that begins with `AUTH=`")),
         (&key, "alice:\nwonderland", wrong("a string with a space or a character that is not printable ASCII")),
         (&key, "Bearer wonder\nland", wrong("a line break")),
+        (&key, &long, wrong("a string of more than 8192 characters")),
         (&key, "Basic alice:wonderland", wrong("something that is not base64 behind `Basic`")),
         (&nowhere, "alice:wonderland", format!("error: {nowhere}: No such file or directory (os error 2)")),
         (&below, "alice:wonderland", format!("error: {below}: No such file or directory (os error 2)")),

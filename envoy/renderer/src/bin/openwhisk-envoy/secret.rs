@@ -8,10 +8,16 @@ use openwhisk_envoy::{credential, sds, sds_path};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+/// More than any key has, in bytes.
+const TOO_LONG: u64 = 64 << 10;
+
 /// Reads a key and writes it to its file, and beside that the file which names it. No message shows anything of the key.
-pub fn write(file: &str, mut input: impl Read) -> Result<(), String> {
+pub fn write(file: &str, input: impl Read) -> Result<(), String> {
     let mut text = Vec::new();
-    input.read_to_end(&mut text).map_err(|error| format!("the standard input cannot be read: {error}"))?;
+    input
+        .take(TOO_LONG)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("the standard input cannot be read: {error}"))?;
     let key = credential::credential(&String::from_utf8_lossy(&text))
         .map_err(|found| format!("the standard input is {found}, expected `user:key`, or a scheme and a token"))?;
     let written = |error: io::Error| format!("{file}: {error}");
@@ -24,12 +30,19 @@ pub fn write(file: &str, mut input: impl Read) -> Result<(), String> {
     replace(Path::new(&sds_path(&path)), &sds).map_err(written)
 }
 
-/// Puts a new file, which only its owner can read, in the place of the one that may be there: who reads finds all of one or
-/// all of the other.
+/// Puts a new file, which only its owner can read, in the place of the one that may be there, whose owner it keeps if it
+/// may: who reads finds all of one or all of the other.
 fn replace(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
     let mut file = NamedTempFile::with_prefix_in(".openwhisk-", folder)?;
     file.write_all(content.as_bytes())?;
+    #[cfg(unix)]
+    if let Ok(old) = fs::metadata(path) {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        // Where it cannot read the new key, Envoy goes on with the old one. Only root can give a file away, and who is neither
+        // root nor the owner is the new one.
+        let _ = fchown(file.as_file(), Some(old.uid()), None);
+    }
     file.as_file().sync_all()?;
     file.persist(path)?;
     File::open(folder)?.sync_all()
