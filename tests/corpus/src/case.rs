@@ -177,6 +177,12 @@ impl Case {
 }
 
 impl Request {
+    /// What stands behind the last slash of the path.
+    pub(crate) fn last_segment(&self) -> &str {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
     pub(crate) fn id(&self) -> &str {
         let header = self.headers.iter().find(|(name, _)| name == "x-request-id");
         header.and_then(|(_, value)| str::from_utf8(value).ok()).unwrap_or_default()
@@ -295,6 +301,7 @@ mod tests {
             ("{mode: async, timeout: 5}", "POST", "?blocking=false"),
             ("{mode: metadata}", "GET", ""),
             ("{result: false}", "GET", ""),
+            ("{mode: async, location: /jobs}", "POST", "?blocking=false"),
         ];
         for (config, method, query) in cases {
             let text = format!(
@@ -313,6 +320,19 @@ mod tests {
         assert_eq!(call.headers["x-envoy-retry-on"], ["connect-failure,refused-stream,reset-before-request"]);
         let none = parsed(&text.replace("retries: 2", "retries: 0")).expect("a case").call.expect("a call");
         assert!(!none.headers.contains_key("x-envoy-max-retries") && !none.headers.contains_key("x-envoy-retry-on"));
+    }
+
+    #[test]
+    fn a_trigger_is_fired_and_a_record_is_read() {
+        let rest = "call: {}\nanswer: {status: 200}\nreply: {status: 200}";
+        let fired = parsed(&format!("about: x\nconfig: {{trigger: t, parameters: raw}}\n{rest}")).expect("a case");
+        assert_eq!(fired.attribute("action"), None);
+        let fired = fired.call.expect("a call");
+        assert_eq!((fired.method.as_str(), fired.path.as_str()), ("POST", "/api/v1/namespaces/guest/triggers/t"));
+        let polled = format!("about: x\nconfig: {{mode: poll}}\nrequest: {{path: /jobs/7?x/y, body: z}}\n{rest}");
+        let polled = parsed(&polled).expect("a case").call.expect("a call");
+        assert_eq!((polled.method.as_str(), polled.path.as_str()), ("GET", "/api/v1/namespaces/_/activations/7"));
+        assert_eq!(polled.body, ExpectedBody::Bytes(Vec::new()));
     }
 
     #[test]

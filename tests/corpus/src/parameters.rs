@@ -31,8 +31,8 @@ enum Parameter {
 }
 
 impl Parameters {
-    /// What a case says on top of what every request gives.
-    pub(crate) fn new(file: file::Parameters, request: &Request) -> Result<Self, String> {
+    /// What a case says on top of what every request gives, or every raw one.
+    pub(crate) fn new(file: file::Parameters, request: &Request, is_raw: bool) -> Result<Self, String> {
         let mut given = match file {
             file::Parameters::Object(object) => object,
             file::Parameters::Text(text) => serde_json::from_str(&text.into_string()?)
@@ -55,6 +55,11 @@ impl Parameters {
             ("__ow_path".to_owned(), Parameter::Value(json!(path))),
             ("__ow_query".to_owned(), Parameter::Value(json!(query))),
         ]);
+        if is_raw {
+            let body = Value::from(String::from_utf8_lossy(&request.body));
+            all.insert("__ow_body".to_owned(), Parameter::Value(body));
+            all.insert("__ow_isBase64Encoded".to_owned(), Parameter::Value(Value::Bool(false)));
+        }
         for (name, value) in given {
             all.insert(name, Parameter::new(value)?);
         }
@@ -165,7 +170,7 @@ mod tests {
             body: Vec::new(),
         };
         let file = serde_saphyr::from_str(yaml).expect(yaml);
-        Parameters::new(file, &request).expect(yaml)
+        Parameters::new(file, &request, false).expect(yaml)
     }
 
     const USUAL: &str = r#""__ow_headers":{"x-request-id":"7","host":"gateway.example"},"__ow_method":"put","__ow_path":"/a%20b","__ow_query":"c=d?e""#;
@@ -203,6 +208,28 @@ mod tests {
                 Ok(()) => assert_eq!(lines, "", "{yaml} {rest}"),
                 Err(part) => assert!(lines.contains(part), "{yaml} {rest}: {part:?} is missing: {lines}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_raw_request_has_its_body_as_a_text_where_nothing_else_is_said() {
+        let request =
+            Request { method: "PUT".to_owned(), path: "/".to_owned(), headers: Vec::new(), body: b"a".to_vec() };
+        let usual = r#""__ow_headers":{"x-request-id":"","host":"gateway.example"},"__ow_method":"put","__ow_path":"/","__ow_query":"""#;
+        for (yaml, rest, fits) in [
+            ("{}", r#","__ow_body":"a","__ow_isBase64Encoded":false"#, true),
+            ("{}", r#","__ow_body":"b","__ow_isBase64Encoded":false"#, false),
+            ("{}", "", false),
+            (
+                "{__ow_body: YQ==, __ow_isBase64Encoded: true}",
+                r#","__ow_body":"YQ==","__ow_isBase64Encoded":true"#,
+                true,
+            ),
+        ] {
+            let file = serde_saphyr::from_str(yaml).expect(yaml);
+            let parameters = Parameters::new(file, &request, true).expect(yaml);
+            let lines = parameters.differences(format!("{{{usual}{rest}}}").as_bytes(), &[]);
+            assert_eq!(lines.is_empty(), fits, "{yaml} {rest}: {lines:?}");
         }
     }
 

@@ -18,7 +18,9 @@ pub fn config(name: &str, attributes: Map<String, Value>) -> Map<String, Value> 
     config.insert("api_host".to_owned(), json!("http://openwhisk.example"));
     config.insert("service_token".to_owned(), json!(GUEST));
     config.insert("namespace".to_owned(), json!("guest"));
-    config.insert("action".to_owned(), json!(name));
+    if !attributes.contains_key("trigger") {
+        config.insert("action".to_owned(), json!(name));
+    }
     for (attribute, value) in attributes {
         if value.is_null() && attribute != "upstream" {
             config.remove(&attribute);
@@ -52,6 +54,7 @@ pub fn request(name: &str, file: file::Request) -> Result<Request, String> {
 pub fn call(file: file::SomeCall, config: &Map<String, Value>, request: &Request) -> Result<ExpectedCall, String> {
     let attribute = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
     let asks_for_metadata = attribute("mode") == "metadata" || config.get("result") == Some(&Value::Bool(false));
+    let only_reads = asks_for_metadata || attribute("mode") == "poll";
     let mut headers: BTreeMap<String, Vec<String>> = [
         ("accept", "application/json".to_owned()),
         ("content-type", "application/json".to_owned()),
@@ -83,25 +86,29 @@ pub fn call(file: file::SomeCall, config: &Map<String, Value>, request: &Request
     }
     let timeout = config.get("timeout").map_or_else(|| "60000".to_owned(), Value::to_string);
     let usual_path = || {
-        let action = attribute("action");
         let query = match attribute("mode") {
+            _ if config.contains_key("trigger") => {
+                return format!("/api/v1/namespaces/guest/triggers/{}", attribute("trigger"));
+            }
+            "poll" => return format!("/api/v1/namespaces/_/activations/{}", request.last_segment()),
             _ if asks_for_metadata => String::new(),
             "async" => "?blocking=false".to_owned(),
             "activation" => format!("?blocking=true&result=false&timeout={timeout}"),
             _ => format!("?blocking=true&result=true&timeout={timeout}"),
         };
-        format!("/api/v1/namespaces/guest/actions/{action}{query}")
+        format!("/api/v1/namespaces/guest/actions/{}{query}", attribute("action"))
     };
-    let usual_method = if asks_for_metadata { "GET" } else { "POST" };
+    let usual_method = if only_reads { "GET" } else { "POST" };
+    let usual_parameters = |listed| Parameters::new(listed, request, attribute("parameters") == "raw");
     let body = match file.body {
         Some(file::CallBody::Bytes(body)) => ExpectedBody::Bytes(body.into_bytes()?),
-        Some(file::CallBody::Parameters(file)) => ExpectedBody::Parameters(Parameters::new(file.parameters, request)?),
-        None if asks_for_metadata => ExpectedBody::Bytes(Vec::new()),
-        None if attribute("parameters") == "http" => {
+        Some(file::CallBody::Parameters(file)) => ExpectedBody::Parameters(usual_parameters(file.parameters)?),
+        None if only_reads => ExpectedBody::Bytes(Vec::new()),
+        None if ["http", "raw"].contains(&attribute("parameters")) => {
             if !request.body.is_empty() {
                 return Err("`call` does not say what becomes of the body of the request".to_owned());
             }
-            ExpectedBody::Parameters(Parameters::new(file::Parameters::Object(Map::new()), request)?)
+            ExpectedBody::Parameters(usual_parameters(file::Parameters::Object(Map::new()))?)
         }
         None => ExpectedBody::Bytes(request.body.clone()),
     };
