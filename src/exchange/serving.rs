@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::answer::Outcome;
+use crate::answer::{Outcome, Timing};
 use crate::call::Call;
 use crate::call::open_calls::OpenCall;
 use crate::call::parameters::parameters;
@@ -178,9 +178,13 @@ impl Serving {
         self.stage = Stage::Over;
         let settings = self.target.settings();
         let has_record = matches!(settings.mode(), Mode::Activation | Mode::Poll);
-        let timing = if settings.server_timing() { outcome.timing(has_record) } else { None };
-        let reply = outcome
-            .into_activation(self.target.settings(), self.proxy)
+        let mut timing = if settings.server_timing() { outcome.timing(has_record) } else { None };
+        let activation = outcome.into_activation(settings, self.proxy);
+        if let Err(Error::ActivationOfAnother) = activation {
+            // As if it were not there.
+            timing = timing.map(|timing| Timing::of(timing.call, None));
+        }
+        let reply = activation
             .and_then(|activation| activation.into_reply(self.target.settings().location()))
             .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
             .map_err(|error| if self.hides_errors() { error.hidden() } else { error })
