@@ -76,6 +76,7 @@ impl Fields {
             if fields.ends.len() == MOST_FIELDS {
                 return Err(NoGroups::TooMany);
             }
+            fields.ends.try_reserve(1).map_err(|_| NoGroups::Memory)?;
             fields.decoded.extend_from_slice(name);
             let end_of_name = fields.decoded.len();
             fields.decoded.extend_from_slice(value);
@@ -85,13 +86,14 @@ impl Fields {
     }
 
     /// Calls `each` with every name and its values, of which there is one at least, in their order.
-    pub fn each_group<E>(
+    pub fn each_group<E: From<OutOfMemory>>(
         &self,
         mut each: impl FnMut(&[u8], &mut dyn Iterator<Item = &[u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut begin = 0;
         // A heap, because the code that sorts a slice is many times larger.
-        let mut heap = BinaryHeap::with_capacity(self.ends.len());
+        let mut heap = BinaryHeap::new();
+        heap.try_reserve_exact(self.ends.len()).map_err(|_| OutOfMemory)?;
         for (index, (name, value)) in self.ends.iter().copied().enumerate() {
             let bytes = |from: usize, to: usize| self.decoded.get(from..to).unwrap_or_default();
             heap.push((bytes(begin, name), index, bytes(name, value)));

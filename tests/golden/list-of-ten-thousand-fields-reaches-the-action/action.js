@@ -1,0 +1,1 @@
+function main({ a }) { return { length: a.length }; }
