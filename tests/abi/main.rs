@@ -103,7 +103,8 @@ fn configure(personality: Personality, configuration: &Configuration) {
     let is_served = match personality {
         Personality::Envoy => accepted,
         Personality::Apisix => {
-            let id = host.send(Request::new("GET", "/hello"));
+            // A path that fits the template of the configurations that have one.
+            let id = host.send(Request::new("GET", "/orders/7/items/8"));
             // There, a configuration with routes is told at each request.
             matches!(host.standing(id), Standing::Called(_))
                 || host.log().iter().any(|line| line.text.contains("`routes` works on envoy only"))

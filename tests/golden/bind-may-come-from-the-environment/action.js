@@ -1,0 +1,1 @@
+function main({ secret }) { return { length: secret.length }; }

@@ -1,0 +1,1 @@
+function main({ id, __ow_path }) { return { id, path: __ow_path }; }

@@ -1,0 +1,1 @@
+function main() { return {"error":{"body":"x","statusCode":404}}; }

@@ -1,0 +1,1 @@
+function main() { return {"body":null,"number":1}; }

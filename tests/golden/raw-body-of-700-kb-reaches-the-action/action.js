@@ -1,0 +1,1 @@
+function main({ __ow_body }) { return { length: __ow_body.length }; }

@@ -1,0 +1,1 @@
+function main({ __ow_query }) { return { query: __ow_query }; }

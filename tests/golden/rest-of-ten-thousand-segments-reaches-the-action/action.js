@@ -1,0 +1,1 @@
+function main({ rest }) { return { length: rest.length }; }

@@ -1,0 +1,1 @@
+function main() { return { body: "", headers: { "server-timing": "db;dur=1" } }; }

@@ -1,0 +1,1 @@
+function main() { return { a: 1 }; }
