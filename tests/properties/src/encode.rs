@@ -72,7 +72,7 @@ impl Encode for Rest {
 
 impl Encode for Mode {
     fn encode(&self, bytes: &mut Vec<u8>) {
-        variant(*self as u32, 4, bytes);
+        variant(*self as u32, 5, bytes);
     }
 }
 

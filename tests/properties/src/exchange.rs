@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::Held;
 use crate::input::{Header, Line, config, proxy, told};
 use crate::memory;
+use crate::naive;
 use crate::reply;
 use crate::traffic::{Event, Read, Scope, Traffic};
 
@@ -21,6 +22,9 @@ use crate::traffic::{Event, Read, Scope, Traffic};
 const fn clock() -> Duration {
     Duration::from_secs(100)
 }
+
+/// Which paths there are on a route with raw parameters.
+const TEMPLATE: &str = "/jobs/{id}";
 
 /// How many requests there are at a time.
 const STREAMS: usize = 3;
@@ -55,10 +59,16 @@ fn targets(input: &Traffic) -> Result<Option<Targets>, String> {
         "mode": input.mode.word(),
         "parameters": if input.http { "http" } else { "body" },
         "on_timeout": if input.accept { "accept" } else { "error" },
+        "server_timing": input.timing,
         "timeout": 1000,
         "keepalive": input.keepalive > 0,
         "max_req_body_size": u32::from(input.limit).saturating_add(1),
     });
+    if let (true, true, Some(attributes)) = (input.http, input.raw, attributes.as_object_mut()) {
+        attributes.extend(
+            [("parameters", "raw"), ("path_template", TEMPLATE)].map(|(name, value)| (name.to_owned(), value.into())),
+        );
+    }
     if let (Scope::Routes, Some(attributes)) = (input.scope, attributes.as_object_mut()) {
         let routes = json!({"a": {}, "b": {"parameters": "http", "mode": "result"}, "c": {"upstream": "other", "service_token": "c:d"}});
         attributes.insert("routes".to_owned(), routes);
@@ -77,6 +87,8 @@ struct Stream {
     state: State,
     /// How many bytes its headers have.
     size: usize,
+    /// The path of its call, if that is for a record.
+    asked_for: Option<String>,
 }
 
 enum State {
@@ -93,7 +105,7 @@ enum State {
 
 impl Stream {
     fn new(targets: Option<Rc<Targets>>, proxy: Proxy) -> Self {
-        Self { exchange: Exchange::new(targets.clone()), targets, proxy, state: State::New, size: 0 }
+        Self { exchange: Exchange::new(targets.clone()), targets, proxy, state: State::New, size: 0, asked_for: None }
     }
 
     /// Hands an event in and checks the step.
@@ -120,7 +132,17 @@ impl Stream {
         let (step, needed) = memory::of(|| self.exchange.on_outcome(outcome))?;
         self.check_memory(needed, size)?;
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Calling => self.ends(&step, None),
+            State::Calling => {
+                let is_timed = self.settings().is_some_and(Settings::server_timing)
+                    && !matches!(event, Event::Unknown | Event::Unavailable);
+                let reply =
+                    if let Step::Send(reply) | Step::Fail(_, reply) = &step { reply.headers.last() } else { None };
+                let is_told = reply.is_some_and(|(name, value)| {
+                    name == "server-timing" && value.as_bytes().starts_with(b"openwhisk;dur=")
+                });
+                ensure!(is_timed == is_told, "`server-timing` is {is_told}");
+                self.ends(&step, None)
+            }
             state => self.stays(state, &step),
         }
     }
@@ -168,6 +190,21 @@ impl Stream {
         let method = value(":method").map(Vec::as_slice).unwrap_or_default();
         if [&b"CONNECT"[..], b"TRACE"].contains(&method) {
             return self.ends(&step, Some(405));
+        }
+        let path = value(":path").and_then(|path| path.split(|byte| *byte == b'?').next()).unwrap_or_default();
+        if self.settings().is_some_and(|settings| settings.mode() == Mode::Poll) {
+            if ![&b"GET"[..], b"HEAD"].contains(&method) {
+                return self.ends(&step, Some(405));
+            }
+            let id = path.rsplit(|byte| *byte == b'/').next().and_then(|id| str::from_utf8(id).ok());
+            let Some(id) = id.filter(|id| naive::is_activation_id(id)) else { return self.ends(&step, Some(404)) };
+            self.asked_for = Some(format!("/api/v1/namespaces/_/activations/{id}"));
+        }
+        let has_template =
+            |parameters: &Parameters| matches!(parameters, Parameters::Whole(whole) if whole.path_template.is_some());
+        let has_template = self.settings().is_some_and(|settings| has_template(settings.parameters()));
+        if has_template && naive::in_path(TEMPLATE, path).is_none() {
+            return self.ends(&step, Some(404));
         }
         let length = value("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| self.settings().is_none_or(|settings| length > settings.max_req_body_size())) {
@@ -250,7 +287,8 @@ impl Stream {
     fn invokes(&mut self, step: Step, body: Option<Vec<u8>>) -> Held {
         let Some(body) = body else { return self.ends(&step, Some(500)) };
         let settings = self.settings().ok_or("a request without a target")?;
-        let takes_context = matches!(settings.parameters(), Parameters::Whole(_)) && settings.mode() != Mode::Metadata;
+        let only_reads = matches!(settings.mode(), Mode::Metadata | Mode::Poll);
+        let takes_context = matches!(settings.parameters(), Parameters::Whole(_)) && !only_reads;
         let Step::Invoke(call) = step else {
             let is_deep = matches!(step, Step::Fail(Error::NestedTooDeeply { .. }, _));
             ensure!(takes_context || is_deep, "expected a call, got {step:?}");
@@ -259,8 +297,10 @@ impl Stream {
             return self.ends(&step, Some(if is_too_large { 413 } else { 400 }));
         };
         crate::call::check(&call, settings)?;
+        let path = call.headers().iter().find(|(name, _)| *name == ":path").map_or("", |(_, path)| *path);
+        ensure!(self.asked_for.as_ref().is_none_or(|expected| path == expected), "the call is for {path}");
         ensure!(call.deadline() == settings.deadline(), "the deadline is {:?}", call.deadline());
-        let expected = if settings.mode() == Mode::Metadata { Vec::new() } else { body };
+        let expected = if only_reads { Vec::new() } else { body };
         ensure!(
             takes_context || call.body() == expected,
             "the call has another body: {:?}",

@@ -35,6 +35,8 @@ pub enum Mode {
     Metadata,
     /// `"async"`.
     Async,
+    /// `"poll"`.
+    Poll,
 }
 
 /// A header, its name in whatever case.
@@ -49,6 +51,7 @@ impl Mode {
             Self::Activation => "activation",
             Self::Metadata => "metadata",
             Self::Async => "async",
+            Self::Poll => "poll",
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use http::StatusCode;
-use openwhisk_filter::answer::{Answer, Outcome};
+use http::header::{self, HeaderValue};
+use openwhisk_filter::answer::{Answer, Content, Outcome};
 use openwhisk_filter::call::request::Request;
 use openwhisk_filter::error::Error;
 use openwhisk_filter::error::row::Words;
@@ -37,6 +38,9 @@ const CLOSING: &[u16] = &[408, 444, 499];
 /// The redirects that nginx answers with a page of its own where they have no body.
 const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 
+/// Where results are asked for.
+const LOCATION: &str = "/jobs";
+
 /// The head of an answer to a call.
 #[derive(Arbitrary, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -52,6 +56,7 @@ pub struct Head {
 
 /// An answer to a call, and the call as far as it matters.
 #[derive(Arbitrary, Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an attribute")]
 pub struct Answered {
     /// Where the filter runs.
     pub is_apisix: bool,
@@ -59,6 +64,12 @@ pub struct Answered {
     pub mode: Mode,
     /// The attribute `on_timeout`.
     pub accept: bool,
+    /// Whether the attribute `response` is `"plain"`.
+    pub plain: bool,
+    /// Whether there is an attribute `location`.
+    pub location: bool,
+    /// Whether the action is in a package.
+    pub package: bool,
     /// The header of the request with its id.
     pub request_id: Line,
     /// The head of the answer.
@@ -68,9 +79,14 @@ pub struct Answered {
 }
 
 encode_fields!(Head { status, id, content_type, is_upstreams });
-encode_fields!(Answered { is_apisix, mode, accept, request_id, head, body });
+encode_fields!(Answered { is_apisix, mode, accept, plain, location, package, request_id, head, body });
 
 impl Answered {
+    /// Whether there may be a 202, without which no configuration has a `location`.
+    fn may_go_on(&self) -> bool {
+        self.mode == Mode::Async || self.accept && matches!(self.mode, Mode::Result | Mode::Activation)
+    }
+
     /// How many bytes come in.
     const fn size(&self) -> usize {
         self.body.0.len().saturating_add(self.request_id.0.len()).saturating_add(self.head.size())
@@ -121,24 +137,54 @@ pub fn reply(input: &Answered) {
 
 fn check_answered(input: &Answered) -> Held {
     let proxy = proxy(input.is_apisix);
-    let attributes = json!({"mode": input.mode.word(), "on_timeout": if input.accept { "accept" } else { "error" }});
+    let mut attributes = json!({
+        "mode": input.mode.word(),
+        "on_timeout": if input.accept { "accept" } else { "error" },
+        "response": if input.plain { "plain" } else { "shaped" },
+    });
+    let package = input.package.then_some("pkg");
+    if let Some(attributes) = attributes.as_object_mut() {
+        attributes.insert("package".to_owned(), package.unwrap_or("default").into());
+        if input.location && input.may_go_on() {
+            attributes.insert("location".to_owned(), LOCATION.into());
+        }
+    }
     let settings = settings(attributes).ok_or("the configuration is refused")?;
     let request = Request::from_headers(vec![("x-request-id".to_owned(), input.request_id.0.clone())]);
 
     let is_of_upstream = proxy == Proxy::Apisix || !input.head.is_envoys();
     let answer = || input.head.answer(proxy, &input.body.0);
+    for has_record in [false, true] {
+        let timing = answer().and_then(|answer| Outcome::Answered(answer).timing(has_record)?.header());
+        let expected = naive::server_timing(0, has_record.then_some(&input.body.0));
+        let is_right = timing.is_none()
+            || expected.is_none()
+            || timing.as_ref().map(HeaderValue::as_bytes) == expected.as_ref().map(String::as_bytes);
+        ensure!(is_right, "`server-timing` is {timing:?}, expected {expected:?}");
+    }
     let (activation, at_first) =
         memory::of(|| answer().map(|answer| Outcome::Answered(answer).into_activation(&settings, proxy)))?;
     let Some(activation) = activation else { return Ok(()) };
     memory::check(at_first, input.size())?;
-    let id = input.head.id.as_ref().map(|id| id.0.as_slice());
-    let id =
-        id.filter(|id| is_of_upstream && (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
+    let mut id = input.head.id.as_ref().map(|id| id.0.as_slice());
+    id = id.filter(|id| is_of_upstream && (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
+    let polled;
     if is_of_upstream {
         let status = input.head.status();
         let (mode, accept) = (input.mode, input.accept);
         let question = naive::Question { status, has_id: id.is_some(), body: &input.body.0, mode, accept };
-        let (meaning, expected) = (naive::Meaning::of(&activation), naive::meaning(&question));
+        let (meaning, mut expected) = (naive::Meaning::of(&activation), naive::meaning(&question));
+        if (status, mode) == (200, Mode::Poll) && is_json(&input.body.0) {
+            let record = std::str::from_utf8(&input.body.0).unwrap_or_default();
+            polled = naive::polled(record, "hello", package);
+            let Some(polled) = &polled else { return Ok(()) };
+            (expected, id) = (polled.meaning, polled.id.as_deref().map(str::as_bytes));
+            let result = activation.as_ref().ok().map(|activation| &activation.text);
+            let is_same = result.is_none() || result == polled.result.as_ref();
+            ensure!(is_same, "the result is {result:?}, expected {:?}", polled.result);
+        } else if expected == naive::Meaning::NotThere {
+            id = None;
+        }
         ensure!(meaning == expected, "the answer is taken for {meaning:?}, expected {expected:?}");
     }
     let as_it_is = activation.as_ref().ok().map(|activation| (activation.content, activation.text.clone()));
@@ -161,6 +207,19 @@ fn check_answered(input: &Answered) -> Held {
     }
     let told = reply.headers.iter().find(|(name, _)| name == ID).map(|(_, value)| value.as_bytes());
     ensure!(told == id, "the reply is about the activation {told:?}, expected {id:?}");
+    let value = |wanted| reply.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes());
+    if let Some((Content::AsIs(status), _)) = as_it_is {
+        let id = id.and_then(|id| str::from_utf8(id).ok()).filter(|id| naive::is_activation_id(id));
+        let location = id.filter(|_| status == StatusCode::ACCEPTED && settings.location().is_some());
+        let location = location.map(|id| format!("{LOCATION}/{id}"));
+        let told = (value(header::LOCATION), value(header::RETRY_AFTER));
+        let expected = (location.as_ref().map(String::as_bytes), location.as_ref().map(|_| &b"1"[..]));
+        ensure!(told == expected, "the result is at {told:?}, expected {expected:?}");
+    }
+    if matches!(error, Some(Error::NoActivation | Error::ActivationOfAnother)) {
+        let is_asked_again = value(header::RETRY_AFTER) == Some(b"1") && reply.status == StatusCode::NOT_FOUND;
+        ensure!(is_asked_again, "a result that is not there is {}", reply.status.as_str());
+    }
     let line = error.as_ref().map(Error::to_string).unwrap_or_default();
     // Behind an escape the action itself may have written it.
     let is_actions = contains(&input.body.0, SECRET) || contains(&input.body.0, "\\");

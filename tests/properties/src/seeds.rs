@@ -33,7 +33,7 @@ pub fn all(tests: &Path) -> Result<Vec<Seed>, Wrong> {
 /// The inputs of a golden case.
 fn of_case(case: &Case) -> Vec<Seed> {
     let mut seeds = vec![("configuration", case.config_json("openwhisk").into_bytes())];
-    if text(case, "parameters") == "http" {
+    if is_whole(case) {
         seeds.push(("payload", asked(case).encoded()));
     }
     if let Some(Answer::Whole { status, headers, body }) = &case.answer {
@@ -49,11 +49,16 @@ fn text<'a>(case: &'a Case, attribute: &str) -> &'a str {
     case.config.get(attribute).and_then(Value::as_str).unwrap_or_default()
 }
 
+fn is_whole(case: &Case) -> bool {
+    ["http", "raw"].contains(&text(case, "parameters"))
+}
+
 fn mode(case: &Case) -> Mode {
     match text(case, "mode") {
         "activation" => Mode::Activation,
         "metadata" => Mode::Metadata,
         "async" => Mode::Async,
+        "poll" => Mode::Poll,
         _ if case.config.get("result") == Some(&Value::Bool(false)) => Mode::Metadata,
         _ => Mode::Result,
     }
@@ -77,6 +82,9 @@ fn answered(case: &Case, is_apisix: bool, status: u16, headers: &[(String, Strin
         is_apisix,
         mode: mode(case),
         accept: text(case, "on_timeout") == "accept",
+        plain: text(case, "response") == "plain",
+        location: case.config.contains_key("location"),
+        package: case.config.contains_key("package"),
         request_id: line("7"),
         head: head(status, headers),
         body: Rest(body.to_vec()),
@@ -90,6 +98,10 @@ fn asked(case: &Case) -> Asked {
         mode: mode(case),
         http: true,
         forwarded: CREDENTIALS.map(is_forwarded),
+        raw: text(case, "parameters") == "raw",
+        list: text(case, "repeated") == "list",
+        path_template: line(text(case, "path_template")),
+        bind: case.config.get("bind").map(|bind| line(&bind.to_string())).unwrap_or_default(),
         path_prefix: line(text(case, "path_prefix")),
         method: line(&case.request.method),
         path: line(&case.request.path),
@@ -125,8 +137,10 @@ fn traffic(case: &Case) -> Traffic {
         is_apisix: false,
         scope: Scope::Every,
         mode: mode(case),
-        http: text(case, "parameters") == "http",
+        http: is_whole(case),
         accept: text(case, "on_timeout") == "accept",
+        raw: text(case, "parameters") == "raw",
+        timing: case.config.contains_key("server_timing"),
         keepalive: if case.config.get("keepalive") == Some(&Value::Bool(false)) { 0 } else { 5 },
         limit: number("max_req_body_size").and_then(|limit| u16::try_from(limit).ok()).unwrap_or(u16::MAX),
         events: [Some(begin), middle, end].into_iter().flatten().map(|event| (0, event)).collect(),
@@ -150,6 +164,8 @@ fn others() -> Vec<Seed> {
         mode: Mode::Result,
         http: false,
         accept: false,
+        raw: false,
+        timing: false,
         keepalive,
         limit: 8,
         events,

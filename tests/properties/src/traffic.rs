@@ -8,6 +8,7 @@ use crate::reply::Head;
 
 /// Several requests to one worker, and what happens to them.
 #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an attribute")]
 pub struct Traffic {
     /// Where the filter runs.
     pub is_apisix: bool,
@@ -19,6 +20,10 @@ pub struct Traffic {
     pub http: bool,
     /// The attribute `on_timeout`.
     pub accept: bool,
+    /// Whether `parameters` is `"raw"` instead, with a path template.
+    pub raw: bool,
+    /// The attribute `server_timing`.
+    pub timing: bool,
     /// The attribute `keepalive`: 0 for false.
     pub keepalive: u8,
     /// The attribute `max_req_body_size`, less one.
@@ -94,7 +99,7 @@ pub enum Read {
     Long,
 }
 
-encode_fields!(Traffic { is_apisix, scope, mode, http, accept, keepalive, limit, events });
+encode_fields!(Traffic { is_apisix, scope, mode, http, accept, raw, timing, keepalive, limit, events });
 
 impl Encode for Scope {
     fn encode(&self, bytes: &mut Vec<u8>) {

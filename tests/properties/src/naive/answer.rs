@@ -30,6 +30,10 @@ pub enum Meaning {
     Failure,
     /// What the client gets as it is, with this status.
     AsIs(u16),
+    /// There is no such activation, or not yet.
+    NotThere,
+    /// The activation is not one of the action.
+    OfAnother,
     /// The error of an action, as it is.
     ActionFailed,
     /// The action runs on.
@@ -53,13 +57,15 @@ impl Meaning {
             Err(Error::ActionFailed { .. }) => Self::ActionFailed,
             Err(Error::DeadlinePassed { .. } | Error::NotAwaited { .. }) => Self::Late,
             Err(Error::Refused { .. }) => Self::Refused,
+            Err(Error::NoActivation) => Self::NotThere,
+            Err(Error::ActivationOfAnother) => Self::OfAnother,
             Err(Error::NotOpenWhisk { .. }) => Self::Nonsense,
             Ok(Activation { content: Content::Nothing, .. }) | Err(_) => Self::Other,
         }
     }
 }
 
-/// What an answer of `OpenWhisk` means.
+/// What an answer of `OpenWhisk` means that is no record of an activation.
 #[must_use]
 pub fn meaning(question: &Question<'_>) -> Meaning {
     let Question { status, has_id, body, mode, accept } = *question;
@@ -85,6 +91,7 @@ pub fn meaning(question: &Question<'_>) -> Meaning {
         200 if matches!(mode, Mode::Activation | Mode::Metadata) => Meaning::AsIs(200),
         202 if (waits || mode == Mode::Async) && has_id => Meaning::AsIs(202),
         502 if mode == Mode::Activation && has_id => Meaning::ActionFailed,
+        404 if mode == Mode::Poll => Meaning::NotThere,
         400..=599 => Meaning::Refused,
         _ => Meaning::Nonsense,
     }

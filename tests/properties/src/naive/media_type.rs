@@ -46,6 +46,28 @@ pub fn is_text(content_type: &[u8]) -> bool {
         || has_charset && !is_known_binary(&essence)
 }
 
+/// Whether a raw request has it as a text.
+///
+/// Source: observed on a real `OpenWhisk`.
+#[must_use]
+pub fn is_raw_text(content_type: &[u8]) -> bool {
+    let essence = essence(content_type);
+    let parameters = String::from_utf8_lossy(content_type).to_ascii_lowercase();
+    let parameters: Vec<_> = parameters.split([';', ',']).skip(1).map(str::trim).collect();
+    let has = |is_charset| parameters.iter().any(|p| !p.is_empty() && p.starts_with("charset=") == is_charset);
+    let application = |names: &[&str]| names.iter().any(|name| essence == format!("application/{name}"));
+    if essence == "application/json" {
+        return has(false);
+    }
+    ["plain", "html", "css", "csv", "xml", "markdown", "event-stream"]
+        .iter()
+        .any(|name| essence == format!("text/{name}"))
+        || application(&["xml", "javascript", "xhtml+xml", "soap+xml", "atom+xml", "problem+xml", "xml-dtd", "x-latex"])
+        || application(&["base64", "x-www-form-urlencoded", "vnd.api+json", "problem+json"])
+        || application(&["json-patch+json", "merge-patch+json"])
+        || has(true) && !is_known_binary(&essence)
+}
+
 /// Whether it is binary whatever charset it names.
 fn is_known_binary(essence: &str) -> bool {
     ["image/", "audio/", "video/", "font/", "multipart/"].iter().any(|kind| essence.starts_with(kind))

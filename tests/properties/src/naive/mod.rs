@@ -8,11 +8,13 @@
 mod answer;
 mod context;
 mod media_type;
+mod record;
 mod shape;
 
 pub use answer::{Meaning, Question, meaning};
-pub use context::{Refused, parameters};
+pub use context::{Refused, Whole, in_path, parameters};
 pub use media_type::{is_json, is_text};
+pub use record::{Polled, is_activation_id, polled, server_timing};
 pub use shape::{Shape, Shaped, shape};
 
 /// Headers with credentials.

@@ -5,12 +5,45 @@ use proptest::prelude::*;
 
 use super::{json, nearly, word};
 
+/// An attribute with a value that is most often right, else wrong.
+fn given(name: &'static str, right: &'static [&'static str], wrong: &'static [&'static str]) -> BoxedStrategy<String> {
+    let value = prop_oneof![12 => word(right), 1 => word(wrong)];
+    value.prop_map(move |value| format!("\"{name}\": {}", value.replace("SECRET", SECRET))).boxed()
+}
+
+fn words(attribute: &'static str, right: &'static [&'static str]) -> BoxedStrategy<String> {
+    given(attribute, right, &["\"x\"", "1", "null", "\"\""])
+}
+
 /// One attribute: most often right, else wrong or unknown, with the secret where secrets belong.
 fn attribute() -> BoxedStrategy<String> {
-    let given = |name: &'static str, right: &'static [&'static str], wrong: &'static [&'static str]| {
-        let value = prop_oneof![12 => word(right), 1 => word(wrong)];
-        value.prop_map(move |value| format!("\"{name}\": {}", value.replace("SECRET", SECRET))).boxed()
-    };
+    prop_oneof![4 => usual(), 1 => of_functions()].boxed()
+}
+
+/// An attribute about what a function can be.
+fn of_functions() -> BoxedStrategy<String> {
+    prop_oneof![
+        words("response", &["\"plain\"", "\"shaped\""]),
+        words("repeated", &["\"list\"", "\"last\""]),
+        words("location", &["\"/jobs\"", "\"/a/b/\""]),
+        words("path_template", &["\"/a/{b}\"", "\"/{a*}\"", "\"/\""]),
+        words("server_timing", &["true", "false"]),
+        given(
+            "bind",
+            &["{}", "{\"a\": \"SECRET\"}", "{\"a\": [{\"b\": \"$ENV://TOKEN\"}], \"c\": 1.50}"],
+            &[
+                "null",
+                "[\"SECRET\"]",
+                "{\"__ow_a\": \"SECRET\"}",
+                "{\"a\": \"$ENV://NONE\"}",
+                "{\"a\": 1, \"a\": \"SECRET\"}"
+            ]
+        ),
+    ]
+    .boxed()
+}
+
+fn usual() -> BoxedStrategy<String> {
     let name = |attribute| {
         let right = &["\"a\"", "\"a b@c.d&e-f\"", "\"_\""];
         given(attribute, right, &["\" a\"", "\"\"", "\"\\u0000\"", "7", "\"a:SECRET\"", "null"])
@@ -19,7 +52,6 @@ fn attribute() -> BoxedStrategy<String> {
         given(attribute, right, &["0", "-1", "1.5", "1e300", "18446744073709551616", "\"1\"", "null", "[SECRET]"])
     };
     let flag = |attribute| given(attribute, &["true", "false"], &["null", "\"x\"", "1"]);
-    let words = |attribute, right| given(attribute, right, &["\"x\"", "1", "null", "\"\""]);
     prop_oneof![
         given(
             "api_host",
@@ -71,11 +103,12 @@ fn attribute() -> BoxedStrategy<String> {
         name("namespace"),
         name("package"),
         name("action"),
+        name("trigger"),
         flag("ssl_verify"),
         flag("keepalive"),
         flag("result"),
-        words("mode", &["\"result\"", "\"activation\"", "\"metadata\"", "\"async\""]),
-        words("parameters", &["\"http\"", "\"http\"", "\"body\""]),
+        words("mode", &["\"result\"", "\"activation\"", "\"metadata\"", "\"async\"", "\"poll\""]),
+        words("parameters", &["\"http\"", "\"http\"", "\"raw\"", "\"body\""]),
         words("request_body", &["\"pause\"", "\"buffer_filter\""]),
         words("action_errors", &["\"pass\"", "\"hide\""]),
         words("on_timeout", &["\"error\"", "\"accept\""]),

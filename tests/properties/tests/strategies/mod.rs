@@ -1,6 +1,7 @@
 //! How inputs are made that are nearly right.
 
 mod configuration;
+mod record;
 
 pub use configuration::configuration;
 use properties::input::{Header, Line, Mode, Rest};
@@ -9,6 +10,7 @@ use properties::traffic::{Event, Read, Scope};
 use properties::{Answered, Asked, Traffic};
 use proptest::prelude::*;
 use proptest::sample::select;
+use record::record;
 
 /// One of some texts.
 fn word(words: &'static [&'static str]) -> BoxedStrategy<String> {
@@ -172,7 +174,7 @@ fn line(words: &'static [&'static str]) -> BoxedStrategy<Line> {
 }
 
 fn mode() -> BoxedStrategy<Mode> {
-    prop_oneof![8 => Just(Mode::Result), 1 => Just(Mode::Activation), 1 => Just(Mode::Metadata), 1 => Just(Mode::Async)]
+    prop_oneof![8 => Just(Mode::Result), 1 => Just(Mode::Activation), 1 => Just(Mode::Metadata), 1 => Just(Mode::Async), 1 => Just(Mode::Poll)]
         .boxed()
 }
 
@@ -189,20 +191,41 @@ fn head() -> BoxedStrategy<Head> {
         .boxed()
 }
 
+fn head_of_a_record() -> BoxedStrategy<Head> {
+    let status = prop_oneof![9 => Just(200_u16), 1 => select(&[404_u16, 403, 202][..])];
+    (head(), status).prop_map(|(head, status)| Head { status, is_upstreams: true, ..head }).boxed()
+}
+
+fn head_about_an_activation(status: u16) -> BoxedStrategy<Head> {
+    let id = line(&["44794bd6aab74415b4e42a308d880e5b", "44794BD6AAB74415B4E42A308D880E5B", "../x"]);
+    (head(), id).prop_map(move |(head, id)| Head { status, id: Some(id), is_upstreams: true, ..head }).boxed()
+}
+
 fn answer() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![8 => nearly(shaped()), 2 => nearly(json()), 1 => prop::collection::vec(any::<u8>(), 0..20)].boxed()
 }
 
 pub fn answered() -> BoxedStrategy<Answered> {
     let request_id = line(&["7", "", "a\r\nb", "\u{e9}"]);
-    (any::<bool>(), mode(), any::<bool>(), request_id, head(), answer().prop_map(Rest))
-        .prop_map(|(is_apisix, mode, accept, request_id, head, body)| Answered {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let asked = prop_oneof![
+        4 => (mode(), head(), answer()),
+        1 => (Just(Mode::Poll), head_of_a_record(), nearly(record())),
+        1 => (Just(Mode::Activation), head(), nearly(record())),
+        1 => (Just(Mode::Result), head_about_an_activation(502), nearly(shaped())),
+        1 => (mode(), head_about_an_activation(202), nearly(json())),
+    ];
+    (flags, request_id, asked)
+        .prop_map(|((is_apisix, accept, plain, location, package), request_id, (mode, head, body))| Answered {
             is_apisix,
             mode,
             accept,
+            plain,
+            location,
+            package,
             request_id,
             head,
-            body,
+            body: Rest(body),
         })
         .boxed()
 }
@@ -213,10 +236,20 @@ fn headers_of_traffic() -> BoxedStrategy<Vec<Header>> {
     let upgrade = [header("connection", "keep-alive, Upgrade"), header("upgrade", "websocket")];
     let length = line(&["0", "1", "7", "9", "x"]).prop_map(|value| (Line(b"content-length".to_vec()), value));
     let method = line(&["GET", "POST", "PUT", "CONNECT", "TRACE"]).prop_map(|value| (Line(b":method".to_vec()), value));
-    let others = (prop::option::of(method), prop::option::of(length), prop::bool::weighted(0.4));
+    let path = line(&[
+        "/jobs/44794bd6aab74415b4e42a308d880e5b",
+        "/jobs/44794bd6aab74415b4e42a308d880e5b?a/b",
+        "/jobs/44794BD6AAB74415B4E42A308D880E5B",
+        "/jobs/7",
+        "/jobs/",
+        "/jobs",
+    ]);
+    let path = path.prop_map(|value| (Line(b":path".to_vec()), value));
+    let others =
+        (prop::option::of(method), prop::option::of(length), prop::bool::weighted(0.4), prop::option::of(path));
     (headers(), others)
-        .prop_map(move |(mut headers, (method, length, upgrades))| {
-            headers.extend(method.into_iter().chain(length));
+        .prop_map(move |(mut headers, (method, length, upgrades, path))| {
+            headers.extend(method.into_iter().chain(length).chain(path));
             if upgrades {
                 headers.extend(upgrade.clone());
             }
@@ -252,6 +285,10 @@ fn headers() -> BoxedStrategy<Vec<Header>> {
         "image/png",
         "image/svg+xml",
         "application/problem+json;charset=utf-8",
+        "application/hal+json",
+        "application/json; foo=bar",
+        "text/csv",
+        "application/x-foo; charset=x",
         "1",
         "9",
         "20",
@@ -263,11 +300,26 @@ fn headers() -> BoxedStrategy<Vec<Header>> {
     prop::collection::vec((name, value), 0..5).boxed()
 }
 
-const FORMS: &[&str] =
-    &["a=1", "a=1&b=%C3%BC", "a+b=%2B&&=x", "%zz=%", "__ow_x=1", "%5f_ow_user=x", "a=%ff&a=2", "a", "?x", ""];
+const FORMS: &[&str] = &[
+    "a=1&b=x&a=2&%61=",
+    "%fe=1&%ff=2&%fe=3",
+    "a=1",
+    "a=1&b=%C3%BC",
+    "a+b=%2B&&=x",
+    "%zz=%",
+    "__ow_x=1",
+    "%5f_ow_user=x",
+    "a=%ff&a=2",
+    "a",
+    "?x",
+    "",
+];
 
 fn path() -> BoxedStrategy<Line> {
-    let sent = (word(&["/", "/api", "/api/x%2Fy", "/apis", "*", ""]), prop::option::of(word(FORMS)));
+    let sent = (
+        word(&["/", "/api", "/api/x%2Fy", "/apis", "/a/b+%41/c%ff/", "/a//", "/%61/..", "*", ""]),
+        prop::option::of(word(FORMS)),
+    );
     let sent = sent.prop_map(|(path, query)| match query {
         Some(query) => Line(format!("{path}?{query}").into_bytes()),
         None => Line(path.into_bytes()),
@@ -281,17 +333,21 @@ pub fn asked() -> BoxedStrategy<Asked> {
     let mode = prop_oneof![8 => Just(Mode::Result), 1 => mode()];
     let http = prop::bool::weighted(0.9);
     let attributes = (mode, http, any::<[bool; 3]>(), line(&["/api", "/api/", "/", "", "api"]));
+    let template = line(&["", "", "/{a}/{b}", "/api/{__a}", "/a/{rest*}", "/{rest*}", "/{a}/{b}/{c*}", "/a//", "/{a"]);
+    let bind = prop_oneof![
+        4 => line(&["", "", "{}", "{\"a\": 1.50}", "{\"x-a\": [null], \"body\": {\"b\": \"\\u0000\"}}", "[]", "{\"__ow_x\": 1}"]),
+        1 => object(NAMES, json()).prop_map(|bind| Line(bind.into_bytes())),
+    ];
+    let further = (prop::bool::weighted(0.3), any::<bool>(), template, bind);
     let json_type = Just((Line(b"content-type".to_vec()), Line(b"application/json".to_vec())));
+    let attributes = (attributes, further);
     (attributes, line(&["GET", "POST", "PaTCH", ""]), path(), headers(), prop::option::of(json_type), body)
-        .prop_map(|((mode, http, forwarded, path_prefix), method, path, headers, json_type, body)| Asked {
-            mode,
-            http,
-            forwarded,
-            path_prefix,
-            method,
-            path,
-            headers: headers.into_iter().chain(json_type).collect(),
-            body: Rest(body),
+        .prop_map(|((attributes, further), method, path, headers, json_type, body)| {
+            let (mode, http, forwarded, path_prefix) = attributes;
+            let (raw, list, path_template, bind) = further;
+            let headers = headers.into_iter().chain(json_type).collect();
+            let body = Rest(body);
+            Asked { mode, http, forwarded, raw, list, path_template, bind, path_prefix, method, path, headers, body }
         })
         .boxed()
 }
@@ -320,13 +376,17 @@ pub fn traffic() -> BoxedStrategy<Traffic> {
     let limit = prop_oneof![0..20_u16, Just(u16::MAX)];
     let events = prop::collection::vec((0..3_u8, event()), 0..24);
     let is_apisix = prop::bool::weighted(0.3);
-    (is_apisix, scope, mode(), any::<bool>(), any::<bool>(), 0..3_u8, limit, events)
-        .prop_map(|(is_apisix, scope, mode, http, accept, keepalive, limit, events)| Traffic {
+    let mode = prop_oneof![2 => mode(), 1 => Just(Mode::Poll)];
+    let attributes = (mode, any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), any::<bool>());
+    (is_apisix, scope, attributes, 0..3_u8, limit, events)
+        .prop_map(|(is_apisix, scope, (mode, http, accept, raw, timing), keepalive, limit, events)| Traffic {
             is_apisix,
             scope,
             mode,
             http,
             accept,
+            raw,
+            timing,
             keepalive,
             limit,
             events,
