@@ -189,8 +189,11 @@ impl Serving {
             .and_then(|reply| reply.fit_for(self.proxy, &self.request_id))
             .map_err(|error| if self.hides_errors() { error.hidden() } else { error })
             .map_err(|error| error.fit_for(self.proxy));
-        let step = reply.map_or_else(|error| self.fail(error), Step::Send);
-        step.with_timing(timing)
+        let mut step = reply.map_or_else(|error| self.fail(error), Step::Send);
+        if let Some(timing) = timing {
+            step.tell(&timing);
+        }
+        step
     }
 
     fn hides_errors(&self) -> bool {

@@ -47,15 +47,11 @@ impl Progress {
 }
 
 impl Step {
-    /// The same step, whose reply tells how long things took.
-    #[must_use]
-    pub(super) fn with_timing(mut self, timing: Option<Timing>) -> Self {
-        if let (Self::Send(reply) | Self::Fail(_, reply), Some(value)) =
-            (&mut self, timing.and_then(|timing| timing.header()))
-        {
+    /// Has the reply tell how long things took.
+    pub(super) fn tell(&mut self, timing: &Timing) {
+        if let (Self::Send(reply) | Self::Fail(_, reply), Some(value)) = (self, timing.header()) {
             reply.headers.push((SERVER_TIMING, value));
         }
-        self
     }
 
     /// The failure of a request with this id.
