@@ -49,8 +49,7 @@ pub fn activation(
     })
     .map_err(|_| NoRecord)?;
     let namespace = text(record.namespace).ok_or(NoRecord)?;
-    let annotation = |name: &str| text(annotation(record.annotations?, name));
-    let (path, binding) = (annotation("path"), annotation("binding"));
+    let [path, binding] = annotations(record.annotations, ["path", "binding"]).map(text);
     if !path.is_some_and(|path| action.is_of(&namespace, &path, binding.as_deref())) {
         return Ok(Err(Error::ActivationOfAnother));
     }
@@ -86,18 +85,24 @@ fn text(json: Option<&RawValue>) -> Option<Cow<'_, str>> {
     text_of(json?.get()).ok()
 }
 
-/// The value of an annotation.
-pub fn annotation<'a>(annotations: &'a RawValue, wanted: &str) -> Option<&'a RawValue> {
-    let mut found = None;
-    let _: Result<(), Option<()>> = elements(annotations.get(), |annotation| {
+/// The values of some annotations, of those with the same name the last.
+pub fn annotations<'a, const N: usize>(all: Option<&'a RawValue>, wanted: [&str; N]) -> [Option<&'a RawValue>; N] {
+    let mut found = [None; N];
+    let _: Result<(), Option<()>> = elements(all.map_or("[]", RawValue::get), |annotation| {
+        // The error about anything else costs more than all the rest.
+        if !annotation.get().starts_with('{') {
+            return Ok(());
+        }
         let (mut key, mut value) = (None, None);
         let read = entries(annotation.get(), |name, json| match name {
             b"key" => key = Some(json),
             b"value" => value = Some(json),
             _ => {}
         });
-        if read.is_ok() && text(key).as_deref() == Some(wanted) {
-            found = value;
+        let key = text(key).filter(|_| read.is_ok());
+        let known = wanted.iter().zip(&mut found).find(|(name, _)| key.as_deref() == Some(**name));
+        if let Some((_, found)) = known {
+            *found = value;
         }
         Ok(())
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::HeaderValue;
 use serde_json::value::RawValue;
 
-use crate::answer::record::annotation;
+use crate::answer::record::annotations;
 use crate::json::walk::entries;
 
 /// How long the call took, and what the record of the activation says, in milliseconds.
@@ -31,16 +31,14 @@ impl Timing {
     pub fn of(call: Duration, record: Option<&str>) -> Self {
         let mut timing = Self { call, ..Self::default() };
         let Some(record) = record else { return timing };
-        let mut annotations = None;
+        let mut all = None;
         let walked = entries(record, |name, value| match name {
             b"duration" => timing.action = milliseconds(value),
-            b"annotations" => annotations = Some(value),
+            b"annotations" => all = Some(value),
             _ => {}
         });
-        if let (Ok(()), Some(annotations)) = (walked, annotations) {
-            let time = |name: &str| milliseconds(annotation(annotations, name)?);
-            (timing.wait, timing.init) = (time("waitTime"), time("initTime"));
-        }
+        let times = annotations(all.filter(|_| walked.is_ok()), ["waitTime", "initTime"]);
+        [timing.wait, timing.init] = times.map(|time| milliseconds(time?));
         timing
     }
 
