@@ -55,6 +55,8 @@ mod modes;
 mod oauth2;
 /// Upstreams that are killed under load.
 mod outage;
+/// The commands of docs/recipes.md and docs/functions.md.
+mod recipes;
 /// Requests that a buffer filter holds, where Envoy cannot be told to let this one hold them.
 mod request_body;
 /// Calls that are tried again, and those that may not be.
@@ -105,5 +107,6 @@ fn main() -> ExitCode {
     credential::add(&mut plan);
     secrecy::add(&mut plan);
     oauth2::add(&mut plan);
+    recipes::add(&mut plan);
     if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

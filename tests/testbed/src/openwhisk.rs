@@ -108,7 +108,8 @@ impl OpenWhisk {
         client::ask(self.port, &client::request(method, &path, &headers, body.as_bytes()))
     }
 
-    fn put(&self, entity: &str, body: &str) -> Result<(), String> {
+    /// Creates or changes an entity, by its path.
+    pub fn put(&self, entity: &str, body: &str) -> Result<(), String> {
         let reply = self.ask("PUT", &format!("{entity}?overwrite=true"), body);
         if reply.status == 200 {
             return Ok(());
