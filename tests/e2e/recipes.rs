@@ -137,8 +137,8 @@ fn commands(session: &str) -> impl Iterator<Item = (String, String)> {
 
 /// What commands of one session print.
 fn printed<'c>(envoy: &Envoy, commands: impl Iterator<Item = &'c str>) -> Vec<String> {
-    let script: String = commands.map(|command| format!("{command}\nprintf '\\001'\n")).collect();
-    let script = script.replace("localhost:10000", &format!("127.0.0.1:{}", envoy.only_port()));
+    let script: Vec<_> = commands.flat_map(|command| [command, "printf '\\001'"]).collect();
+    let script = script.join("\n").replace("localhost:10000", &format!("127.0.0.1:{}", envoy.only_port()));
     let script = script.replace("localhost:9901", &format!("127.0.0.1:{}", envoy.admin()));
     let folder = artifact::temporary("recipe");
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -77,6 +77,12 @@ impl OpenWhisk {
         self.put(&format!("actions/{path}{}", encoded(&action.name)), &exec.to_string())
     }
 
+    /// Makes a rule `active` or `inactive`.
+    pub fn set_rule(&self, rule: &str, status: &str) {
+        let reply = self.ask("POST", &format!("rules/{rule}"), &json!({ "status": status }).to_string());
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    }
+
     /// The record of an activation, if it has ended.
     pub fn record(&self, id: &str) -> Option<Value> {
         let reply = self.ask("GET", &format!("activations/{id}"), "");
