@@ -16,7 +16,7 @@ use crate::stage::Plan;
 const PAGES: [(&str, &str); 2] =
     [("recipes", include_str!("../../docs/recipes.md")), ("functions", include_str!("../../docs/functions.md"))];
 
-/// What a recipe says of a minute takes this long here, in milliseconds.
+/// A minute of a recipe, and how long it is here, in milliseconds: much longer than the second after which the client asks.
 const MINUTE: (&str, &str) = ("60_000", "10_000");
 
 /// What the environment of Envoy has for the recipes.
