@@ -204,7 +204,7 @@ def serve_config(children, listen, admin):
                 environment[name] = token if action["attribute"] == "service_token" else basic(token)
                 told.append(f"{name} is not set: it is the key of the local OpenWhisk.")
             elif key_of(action, known, token) != token:
-                told.append(f"The local OpenWhisk has one key: it refuses that of {action['namespace']}/{action['action']}.")
+                told.append(f"The local OpenWhisk has one key: it refuses that of {action['namespace']}/{name_of(action)}.")
     expected = dict.fromkeys(summary["environment"], f"a secret that {file} names")
     for action in actions:
         kind = "user:key" if action["attribute"] == "service_token" else "the whole header"
@@ -271,10 +271,29 @@ def listens(address):
 
 def create_for(action, at, token):
     """Creates the action of a route on the local OpenWhisk, if that is one it can have."""
+    openwhisk, namespace = f"http://127.0.0.1:{at}", action["namespace"]
     try:
-        create(f"http://127.0.0.1:{at}", action["namespace"], action["package"], action["action"], token)
+        if action["trigger"]:
+            create_trigger(openwhisk, namespace, action["trigger"], token)
+        else:
+            create(openwhisk, namespace, action["package"], action["action"], token)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        print(f"note: {action['namespace']}/{action['action']} is not created on the local OpenWhisk: {error}", flush=True)
+        print(f"note: {namespace}/{name_of(action)} is not created on the local OpenWhisk: {error}", flush=True)
+
+
+def name_of(action):
+    """The name of an action or a trigger."""
+    return action["trigger"] or action["action"]
+
+
+def create_trigger(openwhisk, namespace, trigger, token):
+    """Creates a trigger, and a rule that invokes an action with the code of hello.js."""
+    action, rule = f"{trigger}-action", f"{trigger}-rule"
+    create(openwhisk, namespace, None, action, token)
+    entities = f"{openwhisk}/api/v1/namespaces/{urllib.parse.quote(namespace, safe='')}"
+    call("PUT", f"{entities}/triggers/{urllib.parse.quote(trigger, safe='')}?overwrite=true", {}, token)
+    parts = {"trigger": f"/_/{trigger}", "action": f"/_/{action}"}
+    call("PUT", f"{entities}/rules/{urllib.parse.quote(rule, safe='')}?overwrite=true", parts, token)
 
 
 def create(openwhisk, namespace, package, action, token):

@@ -98,7 +98,7 @@ impl Action {
     /// `binding`.
     ///
     /// Source: observed on a real `OpenWhisk`: the namespace is that of the caller. Through the binding of a package the path
-    /// is that of its provider, and the binding is told beside it.
+    /// is that of its provider, and the binding is told beside it: it may have had other parameters than the provider's.
     #[must_use]
     pub fn is_of(&self, namespace: &str, path: &str, binding: Option<&str>) -> bool {
         let own = if self.namespace.0 == "_" { namespace } else { self.namespace.0.as_str() };
@@ -108,7 +108,7 @@ impl Action {
         if name != Some(self.name.0.as_str()) {
             return false;
         }
-        let is_direct = first == Some(own) && names.next() == package && names.next().is_none();
+        let is_direct = binding.is_none() && first == Some(own) && names.next() == package && names.next().is_none();
         let is_bound = || binding?.split_once('/').zip(package).map(|(bound, package)| bound == (own, package));
         is_direct || is_bound() == Some(true)
     }
@@ -217,6 +217,8 @@ mod tests {
             ("guest", Some("bound"), "guest", "guest/provider/hello", Some("guest/other"), false),
             ("guest", Some("bound"), "guest", "guest/provider/hello", Some("other/bound"), false),
             ("guest", Some("bound"), "guest", "guest/provider/hello", None, false),
+            ("guest", Some("provider"), "guest", "guest/provider/hello", None, true),
+            ("guest", Some("provider"), "guest", "guest/provider/hello", Some("guest/bound"), false),
             ("guest", None, "guest", "guest/provider/hello", Some("guest/bound"), false),
         ];
         for (namespace, package, recorded, path, binding, expected) in cases {

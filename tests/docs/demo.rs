@@ -215,6 +215,25 @@ fn a_configuration_of_apisix_runs_with_a_local_openwhisk() {
 }
 
 #[test]
+fn a_trigger_gets_a_rule_on_the_local_openwhisk() {
+    let (port, openwhisk) = (free_port(), free_port());
+    let config = Config::new(
+        "trigger",
+        &format!(
+            r#"{{"api_host": "http://localhost:{openwhisk}", "service_token": "$ENV://OPENWHISK_KEY_THAT_NOBODY_SET",
+                "namespace": "_", "parameters": "http", "routes": {{"events": {{"trigger": "a b"}},
+                "orders": {{"action": "a", "path_template": "/orders/{{id}}"}}}}}}"#
+        ),
+    );
+    let environment = [("CONFIG", config.path()), ("OPENWHISK_PORT", openwhisk.to_string())];
+    let (said, answers) = serve(port, &environment, &["/events", "/orders/7", "/orders"]);
+    // Without an active rule it would be 204.
+    assert!(answers[0].starts_with("HTTP/1.1 202 Accepted\r\n"), "{answers:?}: {said}");
+    assert!(answers[1].starts_with("HTTP/1.1 200 OK\r\n") && answers[1].ends_with(r#"{"ready":true}"#), "{answers:?}");
+    assert!(answers[2].ends_with(r#""error":"there is nothing at this path"}"#), "{answers:?}");
+}
+
+#[test]
 fn a_key_of_ones_own_becomes_that_of_the_local_openwhisk_and_is_no_argument() {
     let (port, openwhisk) = (free_port(), free_port());
     let key = format!("own:{}", "k".repeat(64));

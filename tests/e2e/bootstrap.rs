@@ -35,6 +35,11 @@ pub fn rendered(protocol: Protocol, attributes: &Value, ca: Option<&Path>) -> Va
     printed(json!({ "service_token": "$ENV://OPENWHISK_TOKEN" }), attributes, options)
 }
 
+/// What users get for a configuration of the filter as it stands, on ports that the system chooses.
+pub fn rendered_as_it_stands(json: &str) -> Value {
+    printed_for(json, openwhisk_envoy::Options::default())
+}
+
 /// The same, where clusters add keys that are in files, each `FILE` or `CLUSTER=FILE`.
 pub fn rendered_with_keys(protocol: Protocol, attributes: &Value, key_files: &[&str]) -> Value {
     let key_files = key_files.iter().map(|file| file.parse().expect("a file")).collect();
@@ -43,11 +48,15 @@ pub fn rendered_with_keys(protocol: Protocol, attributes: &Value, key_files: &[&
 }
 
 fn printed(mut all: Value, attributes: &Value, options: openwhisk_envoy::Options) -> Value {
+    merge(&mut all, attributes);
+    printed_for(&config("openwhisk", all), options)
+}
+
+fn printed_for(json: &str, options: openwhisk_envoy::Options) -> Value {
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let wasm = text(&artifact::filter().unwrap_or_else(|error| panic!("{error}")));
     let options = openwhisk_envoy::Options { listen: any, admin: any, wasm, ..options };
-    merge(&mut all, attributes);
-    let rendered = render(config("openwhisk", all).as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
+    let rendered = render(json.as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
     serde_saphyr::from_str(&rendered.yaml).unwrap_or_else(|error| panic!("{error}"))
 }
 

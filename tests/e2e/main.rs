@@ -45,6 +45,8 @@ mod golden;
 mod hostile;
 /// Whole requests as parameters, with the local `OpenWhisk`.
 mod http_context;
+/// Results of activations that clients ask for.
+mod jobs;
 /// What Prometheus reads.
 mod metrics;
 /// Routes of `APISIX`.
@@ -55,10 +57,16 @@ mod modes;
 mod oauth2;
 /// Upstreams that are killed under load.
 mod outage;
+/// Requests whose bodies reach the action with all their bytes.
+mod raw;
+/// The commands of docs/recipes.md and docs/functions.md.
+mod recipes;
 /// Requests that a buffer filter holds, where Envoy cannot be told to let this one hold them.
 mod request_body;
 /// Calls that are tried again, and those that may not be.
 mod retries;
+/// What a route makes of paths, fields and results.
+mod route_attributes;
 /// One listener with many routes.
 mod routes;
 /// Where a key is to be found, and where not.
@@ -67,6 +75,8 @@ mod secrecy;
 mod selection;
 /// Certificates, idle connections and steady load.
 mod transport;
+/// Requests that fire triggers.
+mod triggers;
 /// Configurations that change under load.
 mod update;
 /// Requests that ask for another protocol.
@@ -105,5 +115,10 @@ fn main() -> ExitCode {
     credential::add(&mut plan);
     secrecy::add(&mut plan);
     oauth2::add(&mut plan);
+    recipes::add(&mut plan);
+    raw::add(&mut plan);
+    jobs::add(&mut plan);
+    triggers::add(&mut plan);
+    route_attributes::add(&mut plan);
     if plan.run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

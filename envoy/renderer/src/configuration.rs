@@ -17,8 +17,11 @@ const TOKEN: &str = "service_token";
 /// The attributes that hold a key, one of which a route has at most.
 pub const KEYS: &[&str] = &[TOKEN, "authorization"];
 
+/// The attribute that holds parameters of the route itself, which are secrets only where they name a variable.
+const BIND: &str = "bind";
+
 /// The attributes that hold secrets: one, or an object of them.
-pub const SECRETS: &[&str] = &[TOKEN, "authorization", "call_headers"];
+pub const SECRETS: &[&str] = &[TOKEN, "authorization", "call_headers", BIND];
 
 /// A secret in a configuration, or the environment variable that has it.
 #[derive(Clone, Debug)]
@@ -114,20 +117,21 @@ impl Configuration {
 
     /// Where a secret stands in the text itself.
     pub fn literal_secrets(&self) -> Vec<String> {
-        self.secrets().filter(|(_, text)| variable(text).is_none()).map(|(place, _)| place).collect()
+        let literals = self.secrets().filter(|(_, secret)| secret.attribute != BIND && variable(secret.text).is_none());
+        literals.map(|(place, _)| place).collect()
     }
 
     /// Where the text names environment variables.
     pub fn references(&self) -> Vec<Reference> {
-        let reference = |(place, text)| Some(Reference { place, name: variable(text)?.to_owned() });
+        let reference =
+            |(place, secret): (_, Secret<'_>)| Some(Reference { place, name: variable(secret.text)?.to_owned() });
         self.secrets().filter_map(reference).collect()
     }
 
     /// What the text gives for secrets, with its places.
-    fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
-        levels(&self.text).flat_map(|(level, fields)| {
-            secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret.text))
-        })
+    fn secrets(&self) -> impl Iterator<Item = (String, Secret<'_>)> {
+        levels(&self.text)
+            .flat_map(|(level, fields)| secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret)))
     }
 }
 
@@ -185,9 +189,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn secrets_may_stand_in_three_attributes() {
+    fn secrets_may_stand_in_four_attributes() {
         let configuration = read(
-            r#""authorization": "$ENV://A", "call_headers": {"X-Org": "org", "x-key": "$env://B"}, "routes": {
+            r#""authorization": "$ENV://A", "call_headers": {"X-Org": "org", "x-key": "$env://B"},
+               "parameters": "http", "bind": {"stage": "prod", "k": "$ENV://D", "n": 1}, "routes": {
                "x": {"service_token": "$ENV://C", "call_headers": null}, "y": {"call_headers": {"z": "$ENV://A"}}}"#,
         );
         assert_eq!(configuration.literal_secrets(), ["call_headers[\"X-Org\"]"]);
@@ -196,12 +201,13 @@ pub(crate) mod tests {
         let expected = [
             ("authorization", "A"),
             ("call_headers[\"x-key\"]", "B"),
+            ("bind[\"k\"]", "D"),
             ("routes[\"x\"].service_token", "C"),
             ("routes[\"y\"].call_headers[\"z\"]", "A"),
         ];
         assert_eq!(references, expected);
         let environment: Vec<_> = configuration.environment.iter().map(|(name, held)| (name.as_str(), *held)).collect();
-        assert_eq!(environment, [("A", "secret"), ("B", "secret"), ("C", "user:key")]);
+        assert_eq!(environment, [("A", "secret"), ("B", "secret"), ("C", "user:key"), ("D", "secret")]);
     }
 
     #[test]

@@ -154,14 +154,14 @@ impl VirtualHost {
 
 /// The routes, those with longer prefixes first: Envoy takes the first that matches.
 ///
-/// What the configuration says about paths is taken from it: a `path_prefix` of a route's own. Else the paths are those
-/// which were given, or below the name of the route.
+/// What the configuration says about paths is taken from it: the beginning of a `path_template` of a route's own, or its
+/// `path_prefix`. Else the paths are those which were given, or below the name of the route.
 pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route> {
     let mut routes: Vec<_> = configuration
         .sites()
         .into_iter()
         .map(|site| {
-            let own = || path_prefix(configuration, site);
+            let own = || template_prefix(configuration, site).or_else(|| path_prefix(configuration, site));
             let (name, paths) = if let Some(name) = site.route {
                 (name.to_owned(), Paths::Below(own().unwrap_or_else(|| named(name))))
             } else {
@@ -179,6 +179,15 @@ pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route
 pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
     let mut seen = BTreeMap::new();
     routes.iter().find_map(|route| Some((seen.insert(route.paths.as_str(), route.name.as_str())?, route.name.as_str())))
+}
+
+/// The segments of a template before its first parameter.
+fn template_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
+    let Parameters::Whole(whole) = site.settings.parameters() else { return None };
+    whole.path_template.as_ref()?;
+    let template = configuration.own(site, "path_template")?.as_str()?;
+    let start = template.split_once('{').map_or(template, |(start, _)| start);
+    start.parse().ok().filter(|prefix: &Prefix| !prefix.as_str().is_empty())
 }
 
 fn path_prefix(configuration: &Configuration, site: Site<'_>) -> Option<Prefix> {
@@ -235,6 +244,18 @@ mod tests {
         let shown: Vec<_> = routes.iter().map(|route| format!("{} {}", route.name, route.paths.as_str())).collect();
         assert_eq!(shown, ["ü % /%C3%BC%20%25", "c /orders", "/ /route", "a/b /a/b", "a /a", "d /d"]);
         assert_eq!(hidden(&routes), None);
+    }
+
+    #[test]
+    fn the_beginning_of_a_template_is_the_match() {
+        let routes = read(
+            r#", "parameters": "raw", "path_template": "/top/{x}", "path_prefix": "/top", "routes": {"inherits": {},
+               "a": {"path_template": "/orders/{id}/items/{item}"}, "b": {"path_template": "/ping"},
+               "all": {"path_template": "/{rest*}"}, "c": {"path_template": "/x/{y}", "path_prefix": "/x/y"},
+               "d": {"path_template": "/{tenant}/z", "path_prefix": "/z"}}"#,
+        );
+        let shown: Vec<_> = routes.iter().map(|route| format!("{} {}", route.name, route.paths.as_str())).collect();
+        assert_eq!(shown, ["inherits /inherits", "a /orders", "b /ping", "all /all", "c /x", "d /z"]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a configuration of Envoy serves, for programs.
 
+use openwhisk_filter::config::action::Kind;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::configuration::{Configuration, variable};
 use crate::route::{Field, Paths, Route, VirtualHost};
 
-/// The routes of the filter, the actions that it calls, their clusters, and the environment variables with keys.
+/// The routes of the filter, the actions or triggers that it calls, their clusters, and the environment variables with keys.
 ///
 /// Of an action's key there is the `attribute` with it and either the `key` itself, where the configuration has it, or its
 /// `variable`; or there is the `key_file` from which its cluster adds one. A route has no `path` if its paths are described by
@@ -20,13 +21,15 @@ pub fn summary(configuration: &Configuration, clusters: &[Cluster], virtual_host
     });
     let actions = configuration.sites().into_iter().map(|site| {
         let given = |attribute| configuration.given(site, attribute);
+        let of = |kind, attribute| given(attribute).filter(|_| site.settings.action().kind == kind);
         let secret = configuration.key(site);
         let variable = secret.as_ref().and_then(|secret| variable(secret.text));
         let literal = secret.as_ref().filter(|_| variable.is_none()).map(|secret| secret.text);
         let cluster = clusters.iter().find(|cluster| *cluster.name == **site.settings.upstream());
         json!({
-            "api_host": given("api_host"), "namespace": given("namespace"), "package": given("package"),
-            "action": given("action"), "attribute": secret.as_ref().map(|secret| secret.attribute),
+            "api_host": given("api_host"), "namespace": given("namespace"), "package": of(Kind::Action, "package"),
+            "action": of(Kind::Action, "action"), "trigger": of(Kind::Trigger, "trigger"),
+            "attribute": secret.as_ref().map(|secret| secret.attribute),
             "variable": variable, "key": literal, "key_file": cluster.and_then(|cluster| cluster.key_file.as_deref()),
         })
     });

@@ -20,7 +20,7 @@ const LARGEST: usize = 16 * MIB;
 const SIZES: [usize; 3] = [MIB, 4 * MIB, LARGEST];
 
 const STATUS_CODE: &str = "`statusCode` must be a whole number from 200 to 599";
-const HEADER_SIZE: &str = "`headers` must not be more than 94 lines or 60000 bytes";
+const HEADER_SIZE: &str = "`headers` must not be more than 93 lines or 60000 bytes";
 
 /// An answer of `OpenWhisk` that is as large as it should be.
 #[derive(Clone, Copy)]

@@ -57,12 +57,21 @@ pub struct Options {
     pub filter_log_level: &'static str,
     /// The environment variable `OPENWHISK_TOKEN`.
     pub token: &'static str,
+    /// Other environment variables.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Envoy's own is a worker for each processor.
-        Self { workers: 1, drain_seconds: 600, log_level: "info", filter_log_level: "trace", token: GUEST }
+        Self {
+            workers: 1,
+            drain_seconds: 600,
+            log_level: "info",
+            filter_log_level: "trace",
+            token: GUEST,
+            environment: &[],
+        }
     }
 }
 
@@ -133,6 +142,7 @@ impl Envoy {
             .args(["--concurrency", &options.workers.to_string()])
             .args(["--drain-time-s", &options.drain_seconds.to_string()])
             .env("OPENWHISK_TOKEN", options.token)
+            .envs(options.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -77,6 +77,12 @@ impl OpenWhisk {
         self.put(&format!("actions/{path}{}", encoded(&action.name)), &exec.to_string())
     }
 
+    /// Makes a rule `active` or `inactive`.
+    pub fn set_rule(&self, rule: &str, status: &str) {
+        let reply = self.ask("POST", &format!("rules/{rule}"), &json!({ "status": status }).to_string());
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    }
+
     /// The record of an activation, if it has ended.
     pub fn record(&self, id: &str) -> Option<Value> {
         let reply = self.ask("GET", &format!("activations/{id}"), "");
@@ -108,7 +114,8 @@ impl OpenWhisk {
         client::ask(self.port, &client::request(method, &path, &headers, body.as_bytes()))
     }
 
-    fn put(&self, entity: &str, body: &str) -> Result<(), String> {
+    /// Creates or changes an entity, by its path.
+    pub fn put(&self, entity: &str, body: &str) -> Result<(), String> {
         let reply = self.ask("PUT", &format!("{entity}?overwrite=true"), body);
         if reply.status == 200 {
             return Ok(());

@@ -157,7 +157,7 @@ fn keys_go_to_a_file_of_their_owner_and_nowhere_else() {
 fn a_summary_tells_programs_what_is_served() {
     let routes = r#"{"api_host": "http://ow", "service_token": "$env://OPENWHISK_NOT_SET", "namespace": "n", "action": "a",
         "max_concurrency": 1000, "action_errors": "hide", "package": "p", "routes": {"ü": {"package": null}, "y": {"action": "b",
-        "api_host": "https://far:1/x", "service_token": "alice:wonderland"}}}"#;
+        "api_host": "https://far:1/x", "service_token": "alice:wonderland"}, "t": {"trigger": "t", "parameters": "http"}}}"#;
     let apisix = r#"{"routes": [
         {"id": 1, "uri": "/x/*", "host": "*.example", "methods": ["PUT", "GET"], "plugins": {"openwhisk":
             {"api_host": "http://ow", "service_token": "alice:wonderland", "namespace": "n", "action": "a"}}},
@@ -171,7 +171,7 @@ fn a_summary_tells_programs_what_is_served() {
             json!({
                 "routes": [{ "name": "a", "domains": ["*"], "path": "/", "methods": [] }],
                 "actions": [{ "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
-                    "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null }],
+                    "trigger": null, "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null }],
                 "clusters": near, "environment": ["OPENWHISK_NOT_SET"],
             }),
         ),
@@ -179,12 +179,15 @@ fn a_summary_tells_programs_what_is_served() {
             routes,
             json!({
                 "routes": [{ "name": "ü", "domains": ["*"], "path": "/%C3%BC", "methods": [] },
+                    { "name": "t", "domains": ["*"], "path": "/t", "methods": [] },
                     { "name": "y", "domains": ["*"], "path": "/y", "methods": [] }],
                 "actions": [
-                    { "api_host": "https://far:1/x", "namespace": "n", "package": "p", "action": "b",
-                      "attribute": "service_token", "variable": null, "key": "alice:wonderland", "key_file": null },
-                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
+                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": null, "trigger": "t",
                       "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null },
+                    { "api_host": "https://far:1/x", "namespace": "n", "package": "p", "action": "b",
+                      "trigger": null, "attribute": "service_token", "variable": null, "key": "alice:wonderland", "key_file": null },
+                    { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
+                      "trigger": null, "attribute": "service_token", "variable": "OPENWHISK_NOT_SET", "key": null, "key_file": null },
                 ],
                 "clusters": [{ "name": "far:1", "address": "https://far:1" }, near[0]],
                 "environment": ["OPENWHISK_NOT_SET"],
@@ -199,9 +202,9 @@ fn a_summary_tells_programs_what_is_served() {
                 ],
                 "actions": [
                     { "api_host": "http://ow", "namespace": "n", "package": null, "action": "a",
-                      "attribute": "service_token", "variable": "OPENWHISK_TOKEN", "key": null, "key_file": null },
+                      "trigger": null, "attribute": "service_token", "variable": "OPENWHISK_TOKEN", "key": null, "key_file": null },
                     { "api_host": "http://ow", "namespace": "n", "package": null, "action": "b",
-                      "attribute": "service_token", "variable": "OPENWHISK_B", "key": null, "key_file": null },
+                      "trigger": null, "attribute": "service_token", "variable": "OPENWHISK_B", "key": null, "key_file": null },
                 ],
                 "clusters": near, "environment": ["OPENWHISK_B", "OPENWHISK_TOKEN"],
             }),

@@ -6,9 +6,11 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
+use hmac::{Hmac, KeyInit, Mac};
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
 use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Promise, Runtime};
+use sha2::Sha256;
 use tokio::sync::oneshot;
 
 use super::log::Log;
@@ -110,6 +112,7 @@ impl<'js> Script<'js> {
         host.set("now", Function::new(ctx.clone(), now)?)?;
         let shared = Rc::clone(control);
         host.set("exit", Function::new(ctx.clone(), move || shared.exited.set(true))?)?;
+        host.set("hmacSha256", Function::new(ctx.clone(), hmac_sha256)?)?;
         let mut options = EvalOptions::default();
         options.filename = Some(String::from("node:internal"));
         let prelude: Function = ctx.eval_with_options(PRELUDE, options)?;
@@ -209,6 +212,14 @@ impl<'js> Script<'js> {
         let left = self.control.deadline.get().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         thread::sleep(left.map_or(wanted, |left| wanted.min(left)));
     }
+}
+
+/// The code that authenticates bytes with a key.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands arrays over")]
+fn hmac_sha256(key: Vec<u8>, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    mac.update(&bytes);
+    Some(mac.finalize().into_bytes().to_vec())
 }
 
 /// The contract itself failed, which only a script without memory or stack can bring about. Node ends without memory.

@@ -315,8 +315,25 @@
 
   const promisify = (callback) => (...args) =>
     new Promise((resolve, reject) => callback(...args, (error, value) => (error ? reject(error) : resolve(value))));
+  const createHmac = (algorithm, key) => {
+    if (algorithm !== "sha256") throw new Error(`openwhisk-local has only HMACs with sha256, not with ${algorithm}`);
+    const parts = [];
+    const hmac = {
+      update: (data, encoding) => { parts.push(Buffer.from(data, encoding)); return hmac; },
+      digest: (encoding) => {
+        const digest = Buffer.from(host.hmacSha256(Array.from(Buffer.from(key)), Array.from(Buffer.concat(parts))));
+        return encoding === undefined ? digest : digest.toString(encoding);
+      },
+    };
+    return hmac;
+  };
+  const timingSafeEqual = (one, other) => {
+    if (one.length !== other.length) throw new RangeError("Input buffers must have the same byte length");
+    return Buffer.from(one).equals(other);
+  };
   const modules = {
     buffer: { Buffer, btoa: globalThis.btoa, atob: globalThis.atob },
+    crypto: { createHmac, timingSafeEqual },
     process,
     timers: { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate },
     util: { format, promisify, inspect: (value) => inspect(value, 1), TextEncoder, TextDecoder },

@@ -34,7 +34,7 @@ fn programs_that_break_the_contract_are_developer_errors() {
         ("throw new TypeError('t');", init("TypeError: t")),
         (
             "const fs = require('fs');",
-            init("Error: Cannot find module 'fs': openwhisk-local has only buffer, process, timers, util"),
+            init("Error: Cannot find module 'fs': openwhisk-local has only buffer, crypto, process, timers, util"),
         ),
         ("UEsDBBQA", init("openwhisk-local runs plain JavaScript, not zip or tar archives.")),
         (
@@ -97,6 +97,10 @@ fn programs_may_use_what_is_common() {
         (
             "function main() { return { a: typeof process.version, b: process.hrtime().length, c: typeof process.hrtime.bigint() }; }",
             "{\"a\":\"string\",\"b\":2,\"c\":\"bigint\"}",
+        ),
+        (
+            "const { createHmac, timingSafeEqual } = require('node:crypto'); function main() { const a = createHmac('sha256', \"It's a Secret to Everybody\").update('Hello, ').update(Buffer.from('World!')).digest(); return { a: a.toString('hex'), b: timingSafeEqual(a, Buffer.from(a)), c: createHmac('sha256', '').digest('base64') }; }",
+            "{\"a\":\"757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\",\"b\":true,\"c\":\"thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0=\"}",
         ),
         (
             "function main() { const seen = []; return new Promise((resolve) => { setImmediate(() => seen.push('immediate')); setTimeout(() => seen.push('timeout'), 5); queueMicrotask(() => seen.push('micro')); clearTimeout(setTimeout(() => seen.push('never'), 1)); const every = setInterval(() => { seen.push('interval'); clearInterval(every); }, 20); setTimeout(() => resolve({ seen }), 40); }); }",
