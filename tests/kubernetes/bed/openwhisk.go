@@ -25,6 +25,7 @@ type OpenWhisk struct {
 	Port  int
 	mutex sync.Mutex
 	calls []Call
+	open  int
 }
 
 // Call is a request that reached OpenWhisk.
@@ -69,7 +70,12 @@ func NewOpenWhisk(t *testing.T, authority *Authority, actions ...string) *OpenWh
 			Call{request.Method, request.URL.Path, request.Header.Get("authorization"), response.StatusCode})
 		return nil
 	}
-	server := &http.Server{Handler: proxy, TLSConfig: authority.Server(t, "openwhisk.example"), ErrorLog: silent}
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		openwhisk.count(1)
+		defer openwhisk.count(-1)
+		proxy.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: counted, TLSConfig: authority.Server(t, "openwhisk.example"), ErrorLog: silent}
 	go server.ServeTLS(listener, "", "")
 	t.Cleanup(func() { server.Close() })
 	return openwhisk
@@ -80,4 +86,14 @@ func (o *OpenWhisk) Calls() []Call {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	return append([]Call(nil), o.calls...)
+}
+
+// Open is how many requests are not answered yet.
+func (o *OpenWhisk) Open() int { return o.count(0) }
+
+func (o *OpenWhisk) count(more int) int {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.open += more
+	return o.open
 }
