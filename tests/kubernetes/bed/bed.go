@@ -22,7 +22,7 @@ import (
 const Image = "registry.example/openwhisk-filter:0.1.0"
 
 // What takes longer than this hangs.
-const patience = 40 * time.Second
+const patience = 15 * time.Second
 
 // Nobody reads what the servers of a test complain about.
 var silent = log.New(io.Discard, "", 0)

@@ -31,10 +31,12 @@ type bench struct {
 	port      int
 	url       string
 	// How long the gateway answers after it was told to end.
-	drain  string
-	istiod *xds.FakeDiscoveryServer
-	agent  *exec.Cmd
-	log    bed.Log
+	drain string
+	// Resources of Kubernetes and its Gateway API.
+	kubernetes string
+	istiod     *xds.FakeDiscoveryServer
+	agent      *exec.Cmd
+	log        bed.Log
 }
 
 func prepare(t *testing.T, actions ...string) *bench {
@@ -103,9 +105,10 @@ func (b *bench) start(t *testing.T, resources ...string) {
 	// No certificates of workloads here.
 	configuration.EnableAutoMtls = wrapperspb.Bool(false)
 	b.istiod = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{
-		MeshConfig:      configuration,
-		ConfigString:    ofIstio(resources...),
-		ListenerBuilder: func() (net.Listener, error) { return listener, nil },
+		MeshConfig:             configuration,
+		ConfigString:           ofIstio(resources...),
+		KubernetesObjectString: b.kubernetes,
+		ListenerBuilder:        func() (net.Listener, error) { return listener, nil },
 	})
 	cache(t)
 	b.agent = exec.Command(bed.Program(t, "PILOT_AGENT", "target/kubernetes/pilot-agent"), "proxy", "router",
