@@ -129,6 +129,13 @@ func TestRequests(t *testing.T) {
 		}
 	})
 
+	t.Run("a client that waits until it may send", func(t *testing.T) {
+		answer := bed.Ask("POST", g.url+"/hello", strings.NewReader(`{"a":1}`), "content-type", "application/json", "expect", "100-continue")
+		if answer.Status != 200 || answer.Body != `{"hello":{"a":1}}` {
+			t.Error(answer)
+		}
+	})
+
 	t.Run("who may call", func(t *testing.T) {
 		for _, guard := range guards {
 			before := len(g.openwhisk.Calls())
