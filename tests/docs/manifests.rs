@@ -112,7 +112,7 @@ fn the_image_is_one_layer_with_plugin_wasm() {
     assert_eq!(lines, ["FROM scratch", "COPY openwhisk_filter.wasm ./plugin.wasm"]);
     let (context, file) = FILTER.rsplit_once('/').expect("a folder");
     assert_eq!(file, "openwhisk_filter.wasm");
-    let command = format!("docker build -f envoy/Dockerfile -t {} {context}", image());
+    let command = format!("docker build --platform linux/amd64 -f envoy/Dockerfile -t {} {context}", image());
     assert!(DOCKERFILE.contains(&command), "{command}");
 }
 
