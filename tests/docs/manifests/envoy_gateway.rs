@@ -79,6 +79,8 @@ fn the_parts_of_the_manifest_of_envoy_gateway_fit_together() {
     }
     let buffer = manifest.named("BackendTrafficPolicy", "openwhisk-routes");
     assert_eq!((&targets(extension), &targets(buffer)), (&names, &names));
+    // It leaves a rate limit for the whole Gateway in place.
+    assert_eq!(buffer["spec"]["mergeType"], "StrategicMerge");
     let configured: BTreeSet<_> = configuration["routes"].as_object().expect("routes").keys().cloned().collect();
     let expected = names.iter().map(|name| format!("httproute/{namespace}/{name}/rule/0/match/0/*"));
     assert_eq!(configured, expected.collect());

@@ -93,7 +93,6 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	run := func(text string) string { return strings.ReplaceAll(text, "RUN", g.folder) }
 	envoy := filepath.Join(g.folder, "data/envoy-versions/1.40.0/bin")
 	bed.Must(t, os.MkdirAll(envoy, 0o755))
-	bed.Must(t, os.MkdirAll(filepath.Join(g.folder, "resources"), 0o755))
 	bed.Must(t, os.Symlink(bed.Program(t, "ENVOY", "target/envoy/bin/envoy"), filepath.Join(envoy, "envoy")))
 	configuration := filepath.Join(g.folder, "envoy-gateway.yaml")
 	bed.Must(t, os.WriteFile(configuration, []byte(run(standalone)), 0o644))
@@ -109,6 +108,7 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 
 // write writes resources for Envoy Gateway, which sees the change.
 func (g *gateway) write(t *testing.T, name string, resources ...string) {
+	bed.Must(t, os.MkdirAll(filepath.Join(g.folder, "resources"), 0o755))
 	file := filepath.Join(g.folder, "resources", name+".yaml")
 	temporary := filepath.Join(g.folder, name)
 	bed.Must(t, os.WriteFile(temporary, []byte(strings.Join(resources, "\n---\n")), 0o644))
