@@ -22,13 +22,31 @@ metadata: { name: whole, namespace: default }
 spec:
   targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: demo }]
   authorization: { defaultAction: Deny, rules: [{ action: Allow, principal: { headers: [{ name: x-let, values: [in] }] } }] }
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata: { name: whole, namespace: default }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: demo }]
+  lua:
+    - type: Inline
+      inline: |
+        function envoy_on_request(handle)
+          if handle:headers():get("x-tea") == "pot" then
+            handle:respond({[":status"] = "418"}, "")
+          end
+        end
 `
 
 func TestPoliciesOfTheWholeGateway(t *testing.T) {
 	g := prepare(t, "hello", hello)
 	g.write(t, "key", key(bed.Guest))
-	g.start(t, g.manifest(t), whole)
+	// Envoy Gateway 1.9 or newer.
+	g.start(t, bed.Replace(t, g.manifest(t), "  # mergeType: StrategicMerge\n", "  mergeType: StrategicMerge\n"), whole)
 	g.waitFor(t, "/hello", 403)
+	if answer := g.get("/hello", "x-tea", "pot"); answer.Status != 418 {
+		t.Error(answer)
+	}
 	if calls := g.openwhisk.Calls(); len(calls) != 0 {
 		t.Error(calls)
 	}
