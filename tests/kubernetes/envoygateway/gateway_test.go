@@ -5,6 +5,7 @@ package envoygateway
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,7 +104,16 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	g.write(t, "ca", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: default }\ndata:\n  ca.crt: |\n    "+
 		strings.ReplaceAll(g.ca, "\n", "\n    "))
 	g.write(t, "manifest", resources...)
+	bed.Eventually(t, "no other Envoy Gateway runs", func() bool { return free(18000) && free(18002) && free(19000) })
 	g.log = bed.Start(t, exec.Command(program, "server", "--config-path", configuration))
+}
+
+func free(port int) bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err == nil {
+		listener.Close()
+	}
+	return err == nil
 }
 
 // write writes resources for Envoy Gateway, which sees the change.
@@ -122,7 +132,7 @@ func (g *gateway) manifest(t *testing.T, replaced ...string) string {
 		"hostname: openwhisk.example, port: 443", fmt.Sprintf("hostname: localhost, port: %d", g.openwhisk.Port),
 		"wellKnownCACertificates: System", "caCertificateRefs: [{ group: '', kind: ConfigMap, name: ca }]",
 		bed.Image, g.registry,
-		"shutdown:", "provider: { type: Host, host: { envoyVersion: 1.40.0 } }\n  shutdown:",
+		"shutdown:", "provider: { type: Host, host: { envoyVersion: 1.40.0 } }\n  extraArgs: [--use-dynamic-base-id]\n  shutdown:",
 	)
 	return bed.Replace(t, manifest, replaced...)
 }
