@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ import (
 const Image = "registry.example/openwhisk-filter:0.1.0"
 
 // What takes longer than this hangs.
-const patience = 15 * time.Second
+const patience = 3 * time.Minute
 
 // Nobody reads what the servers of a test complain about.
 var silent = log.New(io.Discard, "", 0)
@@ -105,8 +106,9 @@ func Start(t *testing.T, command *exec.Cmd) Log {
 		command.Wait()
 		file.Close()
 		if t.Failed() {
-			text := log.Read()
-			t.Logf("the last lines of %s:\n%s", name, text[max(0, len(text)-6000):])
+			// But for the access log.
+			lines := slices.DeleteFunc(strings.Split(log.Read(), "\n"), func(line string) bool { return strings.HasPrefix(line, "{") })
+			t.Logf("the last lines of %s:\n%s", name, strings.Join(lines[max(0, len(lines)-100):], "\n"))
 		}
 	})
 	return log
@@ -115,7 +117,7 @@ func Start(t *testing.T, command *exec.Cmd) Log {
 // Eventually waits until something is true.
 func Eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for start := time.Now(); !condition(); time.Sleep(50 * time.Millisecond) {
+	for start := time.Now(); !condition(); time.Sleep(100 * time.Millisecond) {
 		if time.Since(start) > patience {
 			t.Fatalf("never: %s", what)
 		}

@@ -32,6 +32,7 @@ logging:
 extensionApis:
   enableBackend: true
   enableEnvoyPatchPolicy: true
+  enableLua: true
 `
 
 // Only for the standalone mode: the cluster from which Envoy fetches the filter is written for Kubernetes, with a name of
