@@ -125,6 +125,7 @@ pub fn manifests(inputs: &[Input<'_>], options: &KubernetesOptions) -> Result<Re
         ControlPlane::Istio => istio::manifests(&parts).map_err(not_written)?,
         ControlPlane::IstioGatewayPatch => istio::patch(&parts),
     };
+    warnings.extend(of_size(&yaml));
     Ok(Rendered { yaml, summary: Value::Null, warnings, notes, keys: Vec::new(), environment: Vec::new() })
 }
 
@@ -177,6 +178,20 @@ fn of_options(parts: &Parts<'_>) -> impl Iterator<Item = String> {
             .then(|| "`--label` has no effect: it is for the pods of istio's gateway".to_owned()),
     ];
     warnings.into_iter().flatten()
+}
+
+/// What should be said of a resource that is too large to be applied as usual.
+///
+/// Source: kubernetes/apimachinery `pkg/api/validation/objectmeta.go`, `TotalAnnotationSizeLimitB`, for the annotation with all
+/// of a resource that `kubectl apply` makes; etcd `server/embed/config.go`, `DefaultMaxRequestBytes`
+fn of_size(yaml: &str) -> Option<String> {
+    const ANNOTATIONS: usize = 256 << 10;
+    const REQUEST: usize = 3 << 19;
+    let largest = yaml.split("\n---\n").map(str::len).max().filter(|largest| *largest > ANNOTATIONS)?;
+    Some(format!(
+        "a resource has about {largest} bytes: above {ANNOTATIONS} `kubectl apply` needs `--server-side`, and above {REQUEST} \
+         kubernetes takes none"
+    ))
 }
 
 /// Where keys come from instead of the environment.

@@ -197,3 +197,15 @@ fn a_key_comes_from_a_secret_and_is_told_of() {
         assert!(manifest.contains(&format!("path: {}/sds.yaml\n", text(&mount["mountPath"]))), "{mount}");
     }
 }
+
+#[test]
+fn a_resource_that_is_too_large_to_be_applied_as_usual_is_told_of() {
+    for (count, warns) in [(100, false), (5000, true)] {
+        let routes: serde_json::Map<_, _> = (0..count).map(|index| (format!("r{index}"), json!({}))).collect();
+        for plane in PLANES {
+            let rendered = written(&config(json!({ "routes": routes })), &options(plane)).expect("accepted");
+            let is_it = |warning: &String| warning.starts_with("a resource has about ");
+            assert_eq!(rendered.warnings.iter().any(is_it), warns, "{plane:?} {count}: {:?}", rendered.warnings);
+        }
+    }
+}

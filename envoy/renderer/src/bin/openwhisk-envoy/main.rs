@@ -48,9 +48,6 @@ struct Arguments {
     #[arg(long = "for", value_name = "CONTROL-PLANE", conflicts_with_all = NOT_OF_KUBERNETES)]
     control_plane: Option<NamedControlPlane>,
 
-    #[command(flatten, next_help_heading = "For Kubernetes")]
-    kubernetes: Kubernetes,
-
     /// Print only the filter and its clusters, to be pasted
     #[arg(long)]
     fragment: bool,
@@ -114,6 +111,9 @@ struct Arguments {
     /// Look at the files with keys before anything is printed: they have to be where this program runs
     #[arg(long, requires = "key_file")]
     check_keys: bool,
+
+    #[command(flatten, next_help_heading = "With `--for`")]
+    kubernetes: Kubernetes,
 }
 
 /// What is not said of manifests: it is of an Envoy that is started with a file, or of files of `APISIX`.
@@ -231,7 +231,6 @@ fn run(arguments: Arguments) -> Result<(), String> {
         command,
         configs,
         control_plane,
-        kubernetes,
         fragment,
         summary,
         ca,
@@ -246,6 +245,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         env,
         key_file: key_files,
         check_keys,
+        kubernetes,
     } = arguments;
     if let Some(Command::Secret { file }) = command {
         return secret::write(&file, io::stdin().lock());
