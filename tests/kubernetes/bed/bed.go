@@ -145,8 +145,9 @@ func Ask(method, url string, body io.Reader, headers ...string) Answer {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	client := http.Client{
-		Timeout:       patience,
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Timeout: patience,
+		// A client that sends `expect` is strict, and sends no body before it is asked to.
+		Transport:     &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: patience},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)

@@ -243,3 +243,15 @@ func TestFilteredClusters(t *testing.T) {
 	b.start(t, b.manifest(t, "istio.yaml"))
 	b.waitFor(t, "/hello", 200)
 }
+
+// A client that waits until it may send: Istio asks OpenWhisk, where this route does not lead, unless istiod is told not to.
+func TestAClientThatWaitsUntilItMaySend(t *testing.T) {
+	test.SetForTest(t, &features.Enable100ContinueHeaders, false)
+	b := prepare(t, "hello", hello)
+	b.start(t, b.manifest(t, "istio.yaml"))
+	b.waitFor(t, "/hello", 200)
+	answer := bed.Ask("POST", b.url+"/hello", strings.NewReader(`{"a":1}`), "content-type", "application/json", "expect", "100-continue")
+	if answer.Status != 200 || answer.Body != `{"hello":{"a":1}}` {
+		t.Error(answer)
+	}
+}
