@@ -205,7 +205,8 @@ fn reference_manager() -> Value {
 
 /// The filters that `openwhisk-envoy` prints for a configuration.
 fn printed(configuration: &str) -> Vec<Value> {
-    let options = Options { form: Form::Fragment, ..Options::default() };
+    let key_files = vec!["/key".parse().expect("a file")];
+    let options = Options { form: Form::Fragment, key_files, ..Options::default() };
     let rendered = render(configuration.as_bytes(), &options).unwrap_or_else(|error| panic!("{error}"));
     let document: Value = serde_saphyr::from_str(&rendered.yaml).expect("YAML");
     document["http_filters"].as_array().expect("filters").clone()
