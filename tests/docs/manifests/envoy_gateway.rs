@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ENVOY_GATEWAY, Manifest, accepted_without_key, assert_holds, host_and_port, image, text, the_only};
 
-/// The HTTPRoutes that a policy is for.
+/// The routes that a policy is for.
 fn targets(policy: &Value) -> BTreeSet<&str> {
     let targets = policy["spec"]["targetRefs"].as_array().expect("targets");
     targets
@@ -79,9 +79,11 @@ fn the_parts_of_the_manifest_of_envoy_gateway_fit_together() {
     }
     let buffer = manifest.named("BackendTrafficPolicy", "openwhisk-routes");
     assert_eq!((&targets(extension), &targets(buffer)), (&names, &names));
+    // It leaves a rate limit for the whole Gateway in place.
+    assert_eq!(buffer["spec"]["mergeType"], "StrategicMerge");
     let configured: BTreeSet<_> = configuration["routes"].as_object().expect("routes").keys().cloned().collect();
-    let named = names.iter().map(|name| format!("httproute/{namespace}/{name}/rule/0/match/0/*"));
-    assert_eq!(configured, named.collect());
+    let expected = names.iter().map(|name| format!("httproute/{namespace}/{name}/rule/0/match/0/*"));
+    assert_eq!(configured, expected.collect());
     let size = text(&buffer["spec"]["requestBuffer"]["limit"]).strip_suffix("Ki").expect("Ki");
     assert_holds(size.parse::<u64>().expect("a number") * 1024, limit);
 

@@ -5,6 +5,7 @@ package envoygateway
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,7 +94,6 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	run := func(text string) string { return strings.ReplaceAll(text, "RUN", g.folder) }
 	envoy := filepath.Join(g.folder, "data/envoy-versions/1.40.0/bin")
 	bed.Must(t, os.MkdirAll(envoy, 0o755))
-	bed.Must(t, os.MkdirAll(filepath.Join(g.folder, "resources"), 0o755))
 	bed.Must(t, os.Symlink(bed.Program(t, "ENVOY", "target/envoy/bin/envoy"), filepath.Join(envoy, "envoy")))
 	configuration := filepath.Join(g.folder, "envoy-gateway.yaml")
 	bed.Must(t, os.WriteFile(configuration, []byte(run(standalone)), 0o644))
@@ -104,11 +104,21 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	g.write(t, "ca", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: default }\ndata:\n  ca.crt: |\n    "+
 		strings.ReplaceAll(g.ca, "\n", "\n    "))
 	g.write(t, "manifest", resources...)
+	bed.Eventually(t, "no other Envoy Gateway runs", func() bool { return free(18000) && free(18002) && free(19000) })
 	g.log = bed.Start(t, exec.Command(program, "server", "--config-path", configuration))
+}
+
+func free(port int) bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err == nil {
+		listener.Close()
+	}
+	return err == nil
 }
 
 // write writes resources for Envoy Gateway, which sees the change.
 func (g *gateway) write(t *testing.T, name string, resources ...string) {
+	bed.Must(t, os.MkdirAll(filepath.Join(g.folder, "resources"), 0o755))
 	file := filepath.Join(g.folder, "resources", name+".yaml")
 	temporary := filepath.Join(g.folder, name)
 	bed.Must(t, os.WriteFile(temporary, []byte(strings.Join(resources, "\n---\n")), 0o644))
@@ -122,7 +132,7 @@ func (g *gateway) manifest(t *testing.T, replaced ...string) string {
 		"hostname: openwhisk.example, port: 443", fmt.Sprintf("hostname: localhost, port: %d", g.openwhisk.Port),
 		"wellKnownCACertificates: System", "caCertificateRefs: [{ group: '', kind: ConfigMap, name: ca }]",
 		bed.Image, g.registry,
-		"shutdown:", "provider: { type: Host, host: { envoyVersion: 1.40.0 } }\n  shutdown:",
+		"shutdown:", "provider: { type: Host, host: { envoyVersion: 1.40.0 } }\n  extraArgs: [--use-dynamic-base-id]\n  shutdown:",
 	)
 	return bed.Replace(t, manifest, replaced...)
 }

@@ -10,13 +10,18 @@ import (
 func TestUpdates(t *testing.T) {
 	g := prepare(t, "hello", hello, "bye", `const main = () => ({ bye: true })`)
 	right := bed.Replace(t, withRoutes(t, g.manifest(t), []string{"bye"}),
-		"httproute/default/bye/rule/0/match/0/*: { action: hello }", "httproute/default/bye/rule/0/match/0/*: { action: bye }")
+		"httproute/default/bye/rule/0/match/0/*: { action: hello }", "httproute/default/bye/rule/0/match/0/bye_example: { action: bye }",
+		"name: bye, namespace: default }\nspec:\n", "name: bye, namespace: default }\nspec:\n  hostnames: [bye.example]\n")
 	g.start(t, right)
 	g.write(t, "key", key(bed.Guest))
 	g.waitFor(t, "/hello", 200)
 	is := func(path string, status int, body string) {
 		t.Helper()
-		if answer := g.get(path); answer.Status != status || answer.Body != body {
+		host := "localhost"
+		if path == "/bye" {
+			host = "bye.example"
+		}
+		if answer := g.get(path, "host", host); answer.Status != status || answer.Body != body {
 			t.Errorf("%s: %v", path, answer)
 		}
 	}
