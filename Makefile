@@ -116,7 +116,6 @@ matrix: build ## Run the end-to-end tests on each minor version of Envoy (versio
 		[ "$$(cat target/matrix/$$version.status)" = 0 ] || failed=1; \
 	done; exit $$failed
 
-# Go compiles both control planes: the first time takes a quarter of an hour on two cores.
 manifests: ## Write the manifests in envoy/ anew, for envoy/kubernetes.json
 	$(build_native) -p openwhisk-envoy
 	@for name in envoy-gateway istio istio-gateway-patch; do \
@@ -124,9 +123,10 @@ manifests: ## Write the manifests in envoy/ anew, for envoy/kubernetes.json
 		mv target/$$name.yaml envoy/$$name.yaml || exit 1; \
 	done
 
+# Go compiles both control planes: the first time takes a quarter of an hour on two cores.
 kubernetes: filter envoy ## Run the manifests on the real Envoy Gateway and Istio, without a cluster; needs Go
 	@command -v go >/dev/null || { echo "error: go is missing: install Go 1.26 or newer" >&2; exit 1; }
-	$(build_native) -p openwhisk-local
+	$(build_openwhisk)
 	GOBIN="$(CURDIR)/target/kubernetes" go install github.com/envoyproxy/gateway/cmd/envoy-gateway@v$(envoy_gateway_version)
 	cd tests/kubernetes && test -z "$$(gofmt -l .)" && go build -o ../../target/kubernetes/ istio.io/istio/pilot/cmd/pilot-agent
 	cd tests/kubernetes && go test -count=1 -timeout 30m ./...
