@@ -1,6 +1,7 @@
 package envoygateway
 
 import (
+	"fmt"
 	"testing"
 
 	"openwhisk-filter-kubernetes-test/bed"
@@ -26,4 +27,15 @@ func TestWritten(t *testing.T) {
 			t.Error(host, answer)
 		}
 	}
+}
+
+// An OpenWhisk at an address, whoever answers there, and bodies of more than Envoy's own limit.
+func TestWrittenForAnAddress(t *testing.T) {
+	g := prepare(t, "hello", hello)
+	manifest := bed.Written(t, "envoy-gateway", bed.AtAnAddress)
+	g.write(t, "key", key(bed.Guest))
+	g.start(t, bed.Replace(t, g.standalone(t, manifest),
+		`address: "192.0.2.7", port: 443`, fmt.Sprintf("address: 127.0.0.1, port: %d", g.openwhisk.Port)))
+	g.waitFor(t, "/a/b", 200)
+	bed.SendTooMuch(t, g.url, g.openwhisk)
 }

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,4 +37,42 @@ func TestWritten(t *testing.T) {
 	if answer := b.get("/hello", "host", "c.example"); answer.Status != 404 {
 		t.Error(answer)
 	}
+}
+
+// An OpenWhisk at an address, whoever answers there, and bodies of more than Envoy's own limit.
+func TestWrittenForAnAddress(t *testing.T) {
+	b := prepare(t, "hello", hello)
+	b.start(t, bed.Replace(t, b.here(bed.Written(t, "istio", bed.AtAnAddress)),
+		`endpoints: [{ address: "192.0.2.7" }]`, fmt.Sprintf("endpoints: [{ address: 127.0.0.1, ports: { https: %d } }]", b.openwhisk.Port),
+		bed.Image, b.registry,
+		"number: 80,", fmt.Sprintf("number: %d,", b.port),
+	))
+	b.waitFor(t, "/a/b", 200)
+	bed.SendTooMuch(t, b.url, b.openwhisk)
+}
+
+// An OpenWhisk in the same cluster, which Istio knows already.
+func TestWrittenForAService(t *testing.T) {
+	b := prepare(t, "hello", hello)
+	configuration := strings.Replace(bed.AtAnAddress, "192.0.2.7", "ow.functions.svc.cluster.local", 1)
+	b.kubernetes = fmt.Sprintf(`
+apiVersion: v1
+kind: Service
+metadata: { name: ow, namespace: functions }
+spec:
+  clusterIP: 10.0.0.7
+  ports: [{ name: https, port: 443 }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: ow, namespace: functions, labels: { kubernetes.io/service-name: ow } }
+addressType: IPv4
+ports: [{ name: https, port: %d }]
+endpoints: [{ addresses: [127.0.0.1] }]
+`, b.openwhisk.Port)
+	b.start(t, bed.Replace(t, b.here(bed.Written(t, "istio", configuration)),
+		bed.Image, b.registry,
+		"number: 80,", fmt.Sprintf("number: %d,", b.port),
+	))
+	b.waitFor(t, "/", 200)
 }
