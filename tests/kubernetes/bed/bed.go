@@ -4,6 +4,7 @@ package bed
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -80,6 +81,19 @@ func Port(t *testing.T) int {
 	Must(t, err)
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// WaitForPorts waits until nobody has these ports, which a control plane cannot change: another one may just end.
+func WaitForPorts(t *testing.T, ports ...int) {
+	for _, port := range ports {
+		Eventually(t, fmt.Sprintf("port %d is free", port), func() bool {
+			listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+			if err == nil {
+				listener.Close()
+			}
+			return err == nil
+		})
+	}
 }
 
 // Log is a file to which a process writes.

@@ -5,7 +5,6 @@ package envoygateway
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,16 +103,8 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	g.write(t, "ca", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: default }\ndata:\n  ca.crt: |\n    "+
 		strings.ReplaceAll(g.ca, "\n", "\n    "))
 	g.write(t, "manifest", resources...)
-	bed.Eventually(t, "no other Envoy Gateway runs", func() bool { return free(18000) && free(18002) && free(19000) })
+	bed.WaitForPorts(t, 18000, 18002, 19000)
 	g.log = bed.Start(t, exec.Command(program, "server", "--config-path", configuration))
-}
-
-func free(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-	if err == nil {
-		listener.Close()
-	}
-	return err == nil
 }
 
 // write writes resources for Envoy Gateway, which sees the change.

@@ -17,10 +17,21 @@ import (
 	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config/constants"
 	"istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/log"
 	"istio.io/istio/pkg/test"
 
 	"openwhisk-filter-kubernetes-test/bed"
 )
+
+// Istiod tells of its mistakes only.
+func TestMain(m *testing.M) {
+	options := log.DefaultOptions()
+	options.SetDefaultOutputLevel(log.OverrideScopeName, log.ErrorLevel)
+	if err := log.Configure(options); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // bench is an istiod and what stands around it.
 type bench struct {
@@ -124,6 +135,7 @@ func (b *bench) start(t *testing.T, resources ...string) {
 		"ISTIO_META_CLUSTER_ID=Kubernetes", "FILE_MOUNTED_CERTS=true",
 		fmt.Sprintf(`PROXY_CONFIG={"discoveryAddress":"%s","controlPlaneAuthPolicy":"NONE","terminationDrainDuration":"%s","binaryPath":"%s","configPath":"%s"}`,
 			listener.Addr(), b.drain, bed.Program(t, "ENVOY", "target/envoy/bin/envoy"), filepath.Join(b.folder, "proxy")))
+	bed.WaitForPorts(t, 15000, 15020, 15021, 15090)
 	b.log = bed.Start(t, b.agent)
 }
 
