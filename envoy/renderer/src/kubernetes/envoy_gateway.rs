@@ -1,13 +1,13 @@
 //! The manifests for Envoy Gateway.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cluster::{Host, Security};
 use crate::kubernetes::filter::{self, Language, Named};
+use crate::kubernetes::label::Labels;
 use crate::kubernetes::mistake::{Kind, Mistake, NotWritten, none_of};
-use crate::kubernetes::name::{HostName, LONGEST, label_of};
+use crate::kubernetes::name::{HostName, LONGEST};
 use crate::kubernetes::template::{fill, quoted, scalar, scalars};
 use crate::kubernetes::upstream::Upstream;
 use crate::kubernetes::{Parts, Served};
@@ -155,29 +155,17 @@ fn route_names(parts: &Parts<'_>, name: &str) -> Vec<String> {
 
 /// The names of the resources `HTTPRoute`, each for a route.
 fn names(parts: &Parts<'_>) -> Result<Vec<String>, NotWritten> {
-    let kind = Kind::Route;
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let mut labels = Labels::new(Kind::Route, LONGEST);
     let mut names = Vec::new();
     let mut mistakes: Vec<_> = parts.upstreams.iter().filter_map(without_comparison).collect();
     for Served { route, .. } in &parts.routes {
-        let name = || route.name.clone();
-        if !is_path(route.paths.as_str()) {
-            mistakes.push(Mistake::Path { route: name(), path: route.paths.as_str().to_owned() });
+        let path = route.paths.as_str();
+        if !is_path(path) {
+            mistakes.push(Mistake::Path { route: route.name.clone(), path: path.to_owned() });
         }
-        match label_of(&route.name) {
-            None => mistakes.push(Mistake::NoName { kind, name: name() }),
-            Some(label) if label.len() > LONGEST => {
-                mistakes.push(Mistake::TooLong { kind, name: name(), longest: LONGEST });
-            }
-            Some(label) if parts.upstreams.iter().any(|upstream| upstream.name == label) => {
-                mistakes.push(Mistake::Reserved { kind, name: name() });
-            }
-            Some(label) => match seen.insert(label.clone(), &route.name) {
-                Some(other) => {
-                    mistakes.push(Mistake::SameName { kind, names: [other.to_owned(), name()], name: label });
-                }
-                None => names.push(label),
-            },
+        match labels.of(&route.name, |label| parts.upstreams.iter().any(|upstream| upstream.name == label)) {
+            Ok(name) => names.push(name),
+            Err(mistake) => mistakes.push(mistake),
         }
     }
     none_of(mistakes)?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::cluster::{Address, Cluster, Host, Security};
 use crate::kubernetes::Parts;
@@ -12,6 +11,7 @@ use crate::kubernetes::name::{HostName, PodLabel};
 use crate::kubernetes::template::{fill, quoted, scalar, scalars};
 use crate::kubernetes::upstream::Upstream;
 use crate::limit;
+use crate::yaml::seconds;
 
 /// The namespace if none is said.
 pub const NAMESPACE: &str = "istio-system";
@@ -247,12 +247,4 @@ fn subset(upstream: &Upstream) -> String {
 /// Where the key is mounted.
 fn folder(upstream: &Upstream) -> String {
     upstream.label.as_ref().map_or("/etc/openwhisk".to_owned(), |label| format!("/etc/openwhisk/{label}"))
-}
-
-/// A duration, as Istio and Envoy read it.
-fn seconds(duration: Duration) -> String {
-    match duration.subsec_millis() {
-        0 => format!("{}s", duration.as_secs()),
-        millis => format!("{}.{millis:03}s", duration.as_secs()),
-    }
 }

@@ -5,6 +5,7 @@
 mod envoy_gateway;
 mod filter;
 mod istio;
+mod label;
 mod mistake;
 mod name;
 mod template;

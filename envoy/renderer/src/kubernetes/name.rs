@@ -141,14 +141,6 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-/// A text as a name without a dot: in small letters, with hyphens for what a name may not have. None if nothing is left.
-pub fn label_of(text: &str) -> Option<String> {
-    let small = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = text.chars().map(small).collect();
-    let name = name.trim_matches('-');
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -229,22 +221,6 @@ mod tests {
             ("a:=b", false),
         ] {
             assert_eq!(PodLabel::from_str(text).is_ok(), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_label_is_made_of_what_a_text_has_for_one() {
-        let cases = [
-            ("hello", Some("hello")),
-            ("Orders/v1.2", Some("orders-v1-2")),
-            ("ow.example:443", Some("ow-example-443")),
-            ("/a b/", Some("a-b")),
-            ("naïve", Some("na-ve")),
-            ("ü %", None),
-            ("", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(label_of(text).as_deref(), expected, "{text:?}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The clusters with keys, and the names of all that belongs to them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::cluster::{Cluster, Host};
 use crate::configuration::Configuration;
+use crate::kubernetes::label::Labels;
 use crate::kubernetes::mistake::{Kind, Mistake, NotWritten, none_of};
-use crate::kubernetes::name::{Label, Name, label_of};
+use crate::kubernetes::name::{Label, Name};
 use crate::kubernetes::variable_of;
 
 /// What a name in the manifests begins with.
@@ -54,25 +54,15 @@ pub fn upstreams(
 ) -> Result<Vec<Upstream>, NotWritten> {
     let mut mistakes = two_keys(configuration);
     mistakes.extend(clusters.iter().filter_map(unreachable));
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    let mut labels = Labels::new(Kind::Upstream, LONGEST);
     let is_one = clusters.len() == 1;
     let mut upstreams = Vec::new();
     for cluster in clusters {
-        let name = cluster.name.clone();
-        let kind = Kind::Upstream;
-        if is_one {
-            upstreams.push(Upstream::new(cluster, None, secret));
-            continue;
-        }
-        match label_of(&name) {
-            None => mistakes.push(Mistake::NoName { kind, name }),
-            Some(label) if label.len() > LONGEST => mistakes.push(Mistake::TooLong { kind, name, longest: LONGEST }),
-            // The policy of the routes has this name.
-            Some(label) if label == "routes" => mistakes.push(Mistake::Reserved { kind, name }),
-            Some(label) => match seen.insert(label.clone(), name.clone()) {
-                Some(other) => mistakes.push(Mistake::SameName { kind, names: [other, name], name: label }),
-                None => upstreams.push(Upstream::new(cluster, Some(label), secret)),
-            },
+        // The policy of the routes is called so.
+        match labels.of(&cluster.name, |label| label == "routes") {
+            _ if is_one => upstreams.push(Upstream::new(cluster, None, secret)),
+            Ok(label) => upstreams.push(Upstream::new(cluster, Some(label), secret)),
+            Err(mistake) => mistakes.push(mistake),
         }
     }
     none_of(mistakes)?;
@@ -105,11 +95,8 @@ fn unreachable(cluster: &Cluster) -> Option<Mistake> {
             }
             "a name of a host with small letters, digits, hyphens and a dot: the gateway is in a namespace of its own"
         }
-        Host::Ip(IpAddr::V4(ip)) if ip.is_loopback() => PODS_OWN,
-        Host::Ip(IpAddr::V6(ip)) if ip.is_loopback() => PODS_OWN,
+        Host::Ip(ip) if ip.is_loopback() => "another address: this one is the pod of the gateway",
         Host::Ip(_) => return None,
     };
     Some(Mistake::Unreachable { address: cluster.to_string(), expected })
 }
-
-const PODS_OWN: &str = "another address: this one is the pod of the gateway";
