@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use self::mistake::NotWritten;
 use self::mistake::{Mistake, none_of};
-pub use self::name::{GatewayName, HostName, Image, Invalid, Label, PodLabel};
+pub use self::name::{GatewayName, HostName, Image, Invalid, Label, Name, PodLabel};
 use self::upstream::{Upstream, upstreams};
 use crate::apisix::{self, Input, Report};
 use crate::configuration::{Configuration, Site, variable};
