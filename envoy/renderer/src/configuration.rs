@@ -114,20 +114,25 @@ impl Configuration {
 
     /// Where a secret stands in the text itself.
     pub fn literal_secrets(&self) -> Vec<String> {
-        self.secrets().filter(|(_, text)| variable(text).is_none()).map(|(place, _)| place).collect()
+        self.secrets().filter(|(_, secret)| variable(secret.text).is_none()).map(|(place, _)| place).collect()
     }
 
     /// Where the text names environment variables.
     pub fn references(&self) -> Vec<Reference> {
-        let reference = |(place, text)| Some(Reference { place, name: variable(text)?.to_owned() });
+        let reference =
+            |(place, secret): (_, Secret<'_>)| Some(Reference { place, name: variable(secret.text)?.to_owned() });
         self.secrets().filter_map(reference).collect()
     }
 
     /// What the text gives for secrets, with its places.
-    fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
-        levels(&self.text).flat_map(|(level, fields)| {
-            secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret.text))
-        })
+    pub fn secrets(&self) -> impl Iterator<Item = (String, Secret<'_>)> {
+        levels(&self.text)
+            .flat_map(|(level, fields)| secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret)))
+    }
+
+    /// The text.
+    pub fn text(&self) -> Option<&Map<String, Value>> {
+        self.text.as_object()
     }
 }
 

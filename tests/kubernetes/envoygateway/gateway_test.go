@@ -118,14 +118,24 @@ func (g *gateway) write(t *testing.T, name string, resources ...string) {
 
 // manifest is the one of the repository, for this host.
 func (g *gateway) manifest(t *testing.T, replaced ...string) string {
-	manifest := bed.Manifest(t, "envoy-gateway.yaml",
-		"protocol: HTTP, port: 80 }", fmt.Sprintf("protocol: HTTP, port: %s }", g.url[strings.LastIndex(g.url, ":")+1:]),
+	return bed.Replace(t, g.here(t, bed.Manifest(t, "envoy-gateway.yaml")), replaced...)
+}
+
+// here is a manifest for this host.
+func (g *gateway) here(t *testing.T, manifest string) string {
+	return bed.Replace(t, g.standalone(t, manifest),
 		"hostname: openwhisk.example, port: 443", fmt.Sprintf("hostname: localhost, port: %d", g.openwhisk.Port),
 		"wellKnownCACertificates: System", "caCertificateRefs: [{ group: '', kind: ConfigMap, name: ca }]",
+	)
+}
+
+// standalone is a manifest for this host, but for where OpenWhisk is.
+func (g *gateway) standalone(t *testing.T, manifest string) string {
+	return bed.Replace(t, manifest,
+		"protocol: HTTP, port: 80 }", fmt.Sprintf("protocol: HTTP, port: %s }", g.url[strings.LastIndex(g.url, ":")+1:]),
 		bed.Image, g.registry,
 		"shutdown:", "provider: { type: Host, host: { envoyVersion: 1.40.0 } }\n  extraArgs: [--use-dynamic-base-id]\n  shutdown:",
 	)
-	return bed.Replace(t, manifest, replaced...)
 }
 
 // secret is a Secret with one entry.

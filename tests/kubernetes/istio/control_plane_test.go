@@ -86,13 +86,17 @@ func (b *bench) here(text string) string {
 
 // manifest is a file of the repository, for this host.
 func (b *bench) manifest(t *testing.T, name string, replaced ...string) string {
-	manifest := bed.Replace(t, b.here(bed.Manifest(t, name)),
+	return bed.Replace(t, b.local(t, bed.Manifest(t, name)), replaced...)
+}
+
+// local is a manifest for this host.
+func (b *bench) local(t *testing.T, manifest string) string {
+	return bed.Replace(t, b.here(manifest),
 		"resolution: DNS\n", fmt.Sprintf("resolution: DNS\n  endpoints: [{ address: localhost, ports: { https: %d } }]\n", b.openwhisk.Port),
 		"subjectAltNames: [openwhisk.example]", "subjectAltNames: [openwhisk.example]\n          caCertificates: "+b.authority.File,
 		bed.Image, b.registry,
 		"number: 80,", fmt.Sprintf("number: %d,", b.port),
 	)
-	return bed.Replace(t, manifest, replaced...)
 }
 
 // What Istio reads, which are not the resources of Kubernetes itself.
