@@ -275,6 +275,7 @@ const fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     /// With a timeout of 1 s.
     fn settings(attributes: &str) -> Settings {
@@ -363,6 +364,33 @@ mod tests {
             let got = error.retry_after();
             let got = got.as_ref().map(|value| value.to_str().expect("text"));
             assert_eq!(got, expected, "{status} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_proxy_should_add_is_told_of() {
+        let json = r#"{"api_host": "http://ow", "namespace": "n", "action": "a", "call_headers": {"x-org": "x"}}"#;
+        let Ok(Config::Every(settings)) = Config::from_json(json.as_bytes(), &|_| None) else { panic!("{json}") };
+        let (upstream, key) = (|| "ow:80".to_owned(), KeySource::Proxy);
+        let (reason, body) = (|| NO_HOST.to_owned(), || "{}".to_owned());
+        let (status, activation_id) = (StatusCode::UNAUTHORIZED, Some("id".to_owned()));
+        let retry_after = Some(HeaderValue::from_static("7"));
+        for (outcome, expected) in [
+            (
+                answered("401", &[UPSTREAM_TIME, ("retry-after", "7")], b"{}"),
+                Error::NoKey { retry_after, body: body() },
+            ),
+            (
+                answered("401", &[UPSTREAM_TIME, ID], b"{}"),
+                Error::Refused { status, activation_id, retry_after: None, body: body() },
+            ),
+            (
+                answered("503", &[TEXT], NO_HOST.as_bytes()),
+                Error::Unreachable { upstream: upstream(), key, reason: reason() },
+            ),
+            (Outcome::UnavailableUpstream, Error::UnavailableUpstream { upstream: upstream(), key }),
+        ] {
+            assert_eq!(outcome.into_activation(&settings, Proxy::Envoy), Err(expected));
         }
     }
 
