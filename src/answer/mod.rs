@@ -228,7 +228,8 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
 fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error> {
     let Answer { status, activation_id, retry_after, body, elapsed, .. } = answer;
     if status == StatusCode::UNAUTHORIZED && activation_id.is_none() && settings.key_source() == KeySource::Proxy {
-        return Err(Error::NoKey { retry_after, body: String::from_utf8(body).unwrap_or_default() });
+        let body = String::from_utf8(body).unwrap_or_else(|error| beginning_of_answer(error.as_bytes()));
+        return Err(Error::NoKey { retry_after, body });
     }
     let text = match String::from_utf8(body) {
         Ok(text) => text,

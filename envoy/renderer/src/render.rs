@@ -208,10 +208,11 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         (!literals.is_empty()).then(|| {
             format!(
                 "what may be a key stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
-                 `$ENV://OPENWHISK_TOKEN` reads it from the environment, `--key-file` from a file",
+                 `$ENV://OPENWHISK_…` reads it from the environment, and `--key-file` the key of a cluster from a file",
                 literals.join("` and `")
             )
         }),
+        warning::of_keys(&source.configuration, &source.clusters),
         first.and_then(|host| warning::of_hidden(&host.routes)),
         (options.ca.is_some() && !security(Security::Verified))
             .then(|| "`--ca` has no effect: no certificate is verified".to_owned()),

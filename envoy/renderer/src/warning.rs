@@ -3,7 +3,7 @@
 use openwhisk_filter::config::settings::{ActionErrors, Mode, Settings};
 
 use crate::cluster::{Cluster, Security};
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Site};
 use crate::limit::limit;
 use crate::neighbours::unlimited;
 use crate::route::{Route, hidden};
@@ -42,6 +42,19 @@ fn has_pool(configuration: &Configuration) -> bool {
     const DEFAULT: u64 = 5;
     let pool = configuration.sites().first().and_then(|site| configuration.given(*site, "keepalive_pool"));
     pool.is_some_and(|pool| pool.as_u64() != Some(DEFAULT))
+}
+
+/// What should be said of routes that have further headers, which could be a key, and no other.
+pub fn of_keys(configuration: &Configuration, clusters: &[Cluster]) -> Option<String> {
+    let is_keyless = |site: &Site<'_>| {
+        let has_file = clusters.iter().any(|one| *one.name == **site.settings.upstream() && one.key_file.is_some());
+        site.settings.authorization().is_none() && !has_file
+    };
+    let sites = configuration.sites();
+    sites.iter().any(is_keyless).then(|| {
+        "`call_headers` are all that shows who calls, expected `service_token`, `authorization` or `--key-file` where that is not enough"
+            .to_owned()
+    })
 }
 
 /// What should be said if a route gets no request.
