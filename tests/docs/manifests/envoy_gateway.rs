@@ -33,7 +33,9 @@ fn the_parts_of_the_manifest_of_envoy_gateway_fit_together() {
     let holder = manifest.named("HTTPRoute", "openwhisk");
     let (namespace, name) = (text(&holder["metadata"]["namespace"]), text(&holder["metadata"]["name"]));
     assert_eq!(configuration["upstream"], format!("httproute/{namespace}/{name}/rule/0/backend/0"));
-    assert!(text(the_only(&holder["spec"]["hostnames"])).ends_with(".invalid"), "{holder}");
+    let matched = the_only(&the_only(&holder["spec"]["rules"])["matches"]);
+    assert_eq!(*matched, json!({"path": {"type": "RegularExpression", "value": "[?]"}}), "no path is a question mark");
+    assert!(holder["spec"]["hostnames"].is_null(), "{holder}");
     let deny = manifest.the("SecurityPolicy");
     assert_eq!(
         (targets(deny), &deny["spec"]["authorization"]),

@@ -193,8 +193,10 @@ func TestRequests(t *testing.T) {
 			t.Error(answer)
 		}
 		// The route that holds the key is for nobody.
-		if answer := g.get("/api/v1/namespaces/_/actions/hello", "host", "openwhisk.invalid"); answer.Status != 403 {
-			t.Error(answer)
+		for _, path := range []string{"/api/v1/namespaces/_/actions/hello", "/?", "/%3F"} {
+			if answer := g.get(path); answer.Status != 404 {
+				t.Errorf("%s: %v", path, answer)
+			}
 		}
 		if calls := g.openwhisk.Calls(); len(calls) != before {
 			t.Errorf("%v", calls[before:])
