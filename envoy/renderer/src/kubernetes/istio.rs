@@ -150,7 +150,7 @@ fn by_host(upstreams: &[Upstream]) -> Result<BTreeMap<String, Vec<&Upstream>>, N
         let cluster = &upstream.cluster;
         let others = hosts.entry(host_name(&cluster.address)).or_default();
         let other = others.iter().map(|other| &other.cluster);
-        let mut other = other.filter(|other| other.address == cluster.address && other.security != cluster.security);
+        let mut other = other.filter(|other| other.address.port == cluster.address.port && other.security != cluster.security);
         mistakes.extend(other.next().map(|other| {
             let addresses = [other.to_string(), cluster.to_string()];
             Mistake::TwoSchemes { addresses }
@@ -164,7 +164,8 @@ fn by_host(upstreams: &[Upstream]) -> Result<BTreeMap<String, Vec<&Upstream>>, N
 /// What is there for a host: who it is, unless Kubernetes knows it already, and how it is spoken to.
 fn host(upstreams: &[&Upstream], filled: impl Fn(&str, &[(&str, &str)]) -> String) -> Vec<String> {
     let Some(first) = upstreams.first() else { return Vec::new() };
-    let host = scalar(&host_name(&first.cluster.address));
+    let name = host_name(&first.cluster.address);
+    let host = scalar(&name);
     let mut ports: BTreeMap<u16, &Cluster> = BTreeMap::new();
     for upstream in upstreams {
         ports.entry(upstream.cluster.address.port).or_insert(&upstream.cluster);
@@ -179,7 +180,7 @@ fn host(upstreams: &[&Upstream], filled: impl Fn(&str, &[(&str, &str)]) -> Strin
         Host::Name(_) => ("DNS", String::new()),
         Host::Ip(ip) => ("STATIC", format!("endpoints: [{{ address: {} }}]", scalar(&ip.to_string()))),
     };
-    let without_key = ports.keys().map(|port| format!("#   outbound|{port}||{}\n", host_name(&first.cluster.address)));
+    let without_key = ports.keys().map(|port| format!("#   outbound|{port}||{name}\n"));
     let with_key = upstreams.iter().map(|upstream| format!("#   {}\n", cluster(upstream)));
     let values = [
         ("name", &*first.name),
@@ -194,7 +195,7 @@ fn host(upstreams: &[&Upstream], filled: impl Fn(&str, &[(&str, &str)]) -> Strin
         ),
         ("settings", &*ports.values().map(|cluster| settings(cluster)).collect::<Vec<_>>().concat()),
     ];
-    let is_service = host.ends_with(".svc.cluster.local");
+    let is_service = name.ends_with(".svc.cluster.local");
     let entry = (!is_service).then(|| filled(ENTRY, &values));
     entry.into_iter().chain([filled(DESTINATION, &values)]).collect()
 }

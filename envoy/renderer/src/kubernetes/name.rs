@@ -35,6 +35,8 @@ pub struct GatewayName {
 }
 
 /// A label of a pod: `KEY=VALUE`.
+///
+/// Source: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodLabel {
     /// What it says of the pod.
@@ -100,7 +102,8 @@ impl Label {
 
 impl HostName {
     fn is(text: &str) -> bool {
-        Name::is(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<IpAddr>().is_err()
+        let has_labels = text.strip_prefix("*.").unwrap_or(text).split('.').all(Label::is);
+        has_labels && text.len() <= LONGEST && text.parse::<IpAddr>().is_err()
     }
 }
 
@@ -127,12 +130,19 @@ impl FromStr for PodLabel {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let (key, value) = text.split_once('=').ok_or(Invalid::PodLabel)?;
-        let is_key = !key.is_empty() && key.chars().all(|c| is_word(c) || c == '/');
-        let is_label = is_key && value.chars().all(is_word);
-        is_label.then(|| Self { key: key.to_owned(), value: value.to_owned() }).ok_or(Invalid::PodLabel)
+        let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+        let is_key = prefix.is_none_or(Name::is) && is_word(name);
+        (is_key && (value.is_empty() || is_word(value))).then(|| Self { key: key.to_owned(), value: value.to_owned() }).ok_or(Invalid::PodLabel)
     }
+}
+
+/// Whether these are up to 63 letters, digits, hyphens, underscores and dots, with a letter or digit at each end.
+fn is_word(text: &str) -> bool {
+    let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let ends = is_end(text.bytes().next()) && is_end(text.bytes().next_back());
+    ends && text.len() <= LONGEST_LABEL && text.bytes().all(is_inside)
 }
 
 /// Whether these are small letters, digits and hyphens, with no hyphen at an end.
@@ -163,6 +173,7 @@ mod tests {
     #[test]
     fn a_name_is_one_that_kubernetes_takes() {
         let [longest_label, longer_label, longest, longer] = [63, 64, 253, 254].map(|length| "a".repeat(length));
+        let longest_host = format!("{}.{}", [longest_label.as_str(); 3].join("."), "a".repeat(61));
         let cases = [
             ("a", true, true, true),
             ("a-1", true, true, true),
@@ -170,10 +181,12 @@ mod tests {
             ("a.b", true, false, true),
             ("*.a.b", false, false, true),
             ("192.0.2.1", true, false, false),
-            (&longest, true, false, true),
+            (&longest, true, false, false),
             (&longer, false, false, false),
             (&longest_label, true, true, true),
-            (&longer_label, true, false, true),
+            (&longer_label, true, false, false),
+            (&longest_host, true, false, true),
+            (&format!("*.{longest_host}"), false, false, false),
             ("", false, false, false),
             ("*.", false, false, false),
             ("*", false, false, false),
@@ -214,6 +227,14 @@ mod tests {
         for (text, expected) in [
             ("a=b", true),
             ("a.b/c=", true),
+            ("A_b.c=1.2-3_X", true),
+            (&format!("{}=", "a".repeat(63)), true),
+            (&format!("{}=", "a".repeat(64)), false),
+            (&format!("a={}", "a".repeat(64)), false),
+            ("a/b/c=d", false),
+            ("/a=b", false),
+            ("a=-", false),
+            ("a.=b", false),
             ("a", false),
             ("=b", false),
             ("a=b c", false),

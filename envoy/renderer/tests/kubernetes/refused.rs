@@ -69,6 +69,8 @@ fn an_address_is_one_that_the_gateway_reaches() {
         ("http://open_whisk.example", "http://open_whisk.example:80", name),
         ("http://127.0.0.1:3233", "http://127.0.0.1:3233", pod),
         ("http://[::1]", "http://[::1]:80", pod),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:127.0.0.1]:80", pod),
+        ("http://0.0.0.0", "http://0.0.0.0:80", pod),
     ] {
         both(json!({ "api_host": api_host }), &[&format!("`api_host` is {shown}, expected {expected}")]);
     }
@@ -76,11 +78,12 @@ fn an_address_is_one_that_the_gateway_reaches() {
     let expected = "`api_host` is https://192.0.2.7:443, expected a name, or `ssl_verify`: false: envoy gateway compares no \
                     certificate with an address";
     assert_eq!(said(&address, ControlPlane::EnvoyGateway), [expected]);
-    let schemes =
-        config(json!({ "routes": { "x": {}, "y": { "api_host": "http://ow.example:443", "upstream": "plain" } } }));
-    let expected = "`api_host` is https://ow.example:443 and http://ow.example:443, expected one of them";
-    assert_eq!(said(&schemes, ControlPlane::Istio), [expected]);
-    assert!(said(&schemes, ControlPlane::EnvoyGateway).is_empty());
+    for plain in ["http://ow.example:443", "http://ow.example.:443"] {
+        let schemes = config(json!({ "routes": { "x": {}, "y": { "api_host": plain, "upstream": "plain" } } }));
+        let expected = format!("`api_host` is https://ow.example:443 and {plain}, expected one of them");
+        assert_eq!(said(&schemes, ControlPlane::Istio), [expected]);
+        assert!(said(&schemes, ControlPlane::EnvoyGateway).is_empty());
+    }
 }
 
 #[test]
