@@ -34,7 +34,7 @@ pub fn configuration(
     routes: &[Named<'_>],
     request_body: Option<&str>,
 ) -> Map<String, Value> {
-    let mut top = without_keys(configuration.text());
+    let mut top = without_secrets(configuration.text());
     top.remove("request_body");
     top.extend(request_body.map(|value| ("request_body".to_owned(), value.into())));
     let common = common(routes);
@@ -42,7 +42,13 @@ pub fn configuration(
     let given = configuration.text().and_then(|text| text.get("routes"));
     let mut named = Map::new();
     for route in routes {
-        let mut own = without_keys(route.site.route.and_then(|name| given?.get(name)?.as_object()));
+        let mut own = without_secrets(route.site.route.and_then(|name| given?.get(name)?.as_object()));
+        // By the route, as some of the top level are only for the `upstream` there.
+        let headers = route.site.settings.call_headers().iter();
+        let headers: Map<_, _> = headers.map(|(name, value)| (name.clone(), value.reveal().into())).collect();
+        if !headers.is_empty() {
+            own.insert("call_headers".to_owned(), headers.into());
+        }
         own.remove("upstream");
         // A route with an address of its own does not have the `upstream` of the top level.
         if Some(route.upstream.as_str()) != common || own.contains_key("api_host") {
@@ -54,7 +60,7 @@ pub fn configuration(
     top
 }
 
-fn without_keys(level: Option<&Map<String, Value>>) -> Map<String, Value> {
+fn without_secrets(level: Option<&Map<String, Value>>) -> Map<String, Value> {
     let mut level = level.cloned().unwrap_or_default();
     level.retain(|name, _| !SECRETS.contains(&name.as_str()));
     level
@@ -143,10 +149,10 @@ impl Language {
     }
 }
 
-/// The attributes of a level, as the documentation has them.
+/// The attributes of a level, as the documentation has them, and what is none.
 fn in_order(level: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
-    ATTRIBUTES
-        .iter()
-        .filter_map(|attribute| level.get_key_value(attribute.name))
-        .map(|(name, value)| (name.as_str(), value))
+    let mut fields: Vec<_> = level.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    fields
+        .sort_by_key(|(name, _)| ATTRIBUTES.iter().position(|attribute| attribute.name == *name).unwrap_or(usize::MAX));
+    fields.into_iter()
 }

@@ -150,7 +150,8 @@ fn by_host(upstreams: &[Upstream]) -> Result<BTreeMap<String, Vec<&Upstream>>, N
         let cluster = &upstream.cluster;
         let others = hosts.entry(host_name(&cluster.address)).or_default();
         let other = others.iter().map(|other| &other.cluster);
-        let mut other = other.filter(|other| other.address.port == cluster.address.port && other.security != cluster.security);
+        let mut other =
+            other.filter(|other| other.address.port == cluster.address.port && other.security != cluster.security);
         mistakes.extend(other.next().map(|other| {
             let addresses = [other.to_string(), cluster.to_string()];
             Mistake::TwoSchemes { addresses }

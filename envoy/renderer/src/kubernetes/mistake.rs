@@ -18,7 +18,7 @@ pub enum Mistake {
         /// Where.
         place: String,
     },
-    /// A header with a secret that is not the key.
+    /// A header with a secret of the environment that is not the key.
     CallHeader {
         /// Where.
         place: String,
@@ -123,8 +123,8 @@ impl fmt::Display for Mistake {
             ),
             Self::CallHeader { place } => write!(
                 f,
-                "`{place}` is a secret, expected none: the gateway adds `authorization` from a secret of kubernetes, and no other \
-                 header"
+                "`{place}` is an environment variable, expected a text that is no secret: the gateway adds `authorization` from a \
+                 secret of kubernetes, and no other header"
             ),
             Self::TwoKeys { upstream, keys } => {
                 let [first, second] =

@@ -21,7 +21,7 @@ use self::mistake::{Mistake, none_of};
 pub use self::name::{GatewayName, HostName, Image, Invalid, Label, Name, PodLabel};
 use self::upstream::{Upstream, upstreams};
 use crate::apisix::{self, Input, Report};
-use crate::configuration::{Configuration, Site, variable};
+use crate::configuration::{Configuration, KEYS, Secret, Site, variable};
 use crate::environment::Reference;
 use crate::limit::limit;
 use crate::render::{Error, Rendered};
@@ -130,14 +130,18 @@ pub fn manifests(inputs: &[Input<'_>], options: &KubernetesOptions) -> Result<Re
     Ok(Rendered { yaml, summary: Value::Null, warnings, notes, keys: Vec::new(), environment: Vec::new() })
 }
 
+fn is_key(secret: &Secret<'_>) -> bool {
+    KEYS.contains(&secret.attribute)
+}
+
 /// What stands in a configuration that no manifest may hold.
 fn secrets(configuration: &Configuration) -> Vec<Mistake> {
     let mut mistakes: Vec<_> = configuration
         .secrets()
         .filter_map(|(place, secret)| match variable(secret.text) {
-            _ if secret.attribute == "call_headers" => Some(Mistake::CallHeader { place }),
-            None => Some(Mistake::Literal { place }),
-            Some(_) => None,
+            None if is_key(&secret) => Some(Mistake::Literal { place }),
+            Some(_) if !is_key(&secret) => Some(Mistake::CallHeader { place }),
+            _ => None,
         })
         .collect();
     mistakes.extend(configuration.sites().is_empty().then_some(Mistake::NoRoute));
@@ -165,7 +169,14 @@ fn served<'a>(
 fn of_options(parts: &Parts<'_>) -> impl Iterator<Item = String> {
     let options = parts.options;
     let is_envoy_gateway = options.control_plane == ControlPlane::EnvoyGateway;
+    let headers = parts.configuration.literal_secrets();
     let warnings = [
+        (!headers.is_empty()).then(|| {
+            format!(
+                "what stands in `{}` is in the manifest, for all who can read that: expected no secret, but an organisation, say",
+                headers.join("` and `")
+            )
+        }),
         warning::of_hidden(parts.routes.iter().map(|served| &served.route)),
         warning::of_prefix(options.route_prefix.is_some(), parts.configuration),
         options.gateway.as_ref().filter(|_| is_envoy_gateway).map(|gateway| {

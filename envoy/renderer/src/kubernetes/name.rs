@@ -133,7 +133,9 @@ impl FromStr for PodLabel {
         let (key, value) = text.split_once('=').ok_or(Invalid::PodLabel)?;
         let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
         let is_key = prefix.is_none_or(Name::is) && is_word(name);
-        (is_key && (value.is_empty() || is_word(value))).then(|| Self { key: key.to_owned(), value: value.to_owned() }).ok_or(Invalid::PodLabel)
+        (is_key && (value.is_empty() || is_word(value)))
+            .then(|| Self { key: key.to_owned(), value: value.to_owned() })
+            .ok_or(Invalid::PodLabel)
     }
 }
 

@@ -95,7 +95,9 @@ fn unreachable(cluster: &Cluster) -> Option<Mistake> {
             }
             "a name of a host with small letters, digits, hyphens and a dot: the gateway is in a namespace of its own"
         }
-        Host::Ip(ip) if ip.to_canonical().is_loopback() || ip.is_unspecified() => "another address: this one is the pod of the gateway",
+        Host::Ip(ip) if ip.to_canonical().is_loopback() || ip.is_unspecified() => {
+            "another address: this one is the pod of the gateway"
+        }
         Host::Ip(_) => return None,
     };
     Some(Mistake::Unreachable { address: cluster.to_string(), expected })

@@ -31,14 +31,20 @@ fn manifests_go_by_their_options() {
 }
 
 #[test]
-fn what_has_no_effect_is_told() {
+fn what_is_doubtful_is_told() {
     let routes = good().replace("\"n\",", "\"n\", \"routes\": {\"x\": {}},");
-    for (arguments, expected) in [
-        (&["--for", "envoy-gateway", "--label", "a=b"][..], "warning: `--label` has no effect"),
-        (&["--for", "envoy-gateway", "--gateway", "a"], "warning: the gateway `a` must refer to the EnvoyProxy"),
-        (&["--for", "istio", "--route-prefix", "/x"], "warning: `--route-prefix` has no effect"),
+    let organisation = good().replace("\"n\",", "\"n\", \"call_headers\": {\"x-org\": \"ours\"},");
+    for (arguments, configuration, expected) in [
+        (&["--for", "envoy-gateway", "--label", "a=b"][..], &routes, "warning: `--label` has no effect"),
+        (
+            &["--for", "envoy-gateway", "--gateway", "a"],
+            &routes,
+            "warning: the gateway `a` must refer to the EnvoyProxy",
+        ),
+        (&["--for", "istio", "--route-prefix", "/x"], &routes, "warning: `--route-prefix` has no effect"),
+        (&["--for", "istio"], &organisation, "warning: what stands in `call_headers[\"x-org\"]` is in the manifest"),
     ] {
-        let output = run(arguments, &routes);
+        let output = run(arguments, configuration);
         let said = text(&output.stderr);
         let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
         assert!(output.status.success() && warnings.len() == 1 && warnings[0].starts_with(expected), "{said}");

@@ -33,6 +33,9 @@ fn all() -> Vec<String> {
         json!({ "keepalive_timeout": u64::MAX, "max_req_body_size": 8_388_608 }),
         json!({ "max_req_body_size": 1, "request_body": "buffer_filter", "keepalive_timeout": 1500 }),
         json!({ "service_token": "$ENV://ANY_NAME", "call_headers": {} }),
+        json!({ "call_headers": { "X-Org": "a: \"b\" #<namespace>" } }),
+        json!({ "call_headers": { "x-org": "ours" }, "routes": { "a": {}, "b": { "upstream": "second" }, "c": { "upstream": "second" },
+            "d": { "call_headers": null }, "e": { "call_headers": { "x-org": "theirs" }, "upstream": "second" } } }),
         json!({ "routes": { "one": { "action": "x" }, "other": { "action": "x" } } }),
         json!({ "routes": { "1": { "package": null }, "no": { "timeout": 1 }, "0x10": { "mode": "activation" } } }),
         json!({ "parameters": "http", "routes": { "a": { "path_prefix": "/" }, "b": { "path_prefix": "/x/y" } } }),
@@ -53,7 +56,8 @@ fn assert_same(written: &Settings, given: &Settings) {
     assert_eq!((written.action_errors(), written.retries()), (given.action_errors(), given.retries()));
     assert_eq!(written.max_concurrency(), given.max_concurrency());
     assert_eq!(written.max_req_body_size(), given.max_req_body_size());
-    assert!(written.authorization().is_none() && written.call_headers().is_empty());
+    assert_eq!(written.call_headers(), given.call_headers());
+    assert!(written.authorization().is_none());
 }
 
 /// The routes of an accepted configuration.
