@@ -193,6 +193,7 @@ fn of_istio(resources: &[Value], given: &BTreeMap<String, Settings>) -> (String,
     let mut ports = BTreeSet::new();
     for rule in of_kind(resources, "DestinationRule") {
         let host = text(&rule["spec"]["host"]);
+        assert_eq!(rule["spec"]["exportTo"], json!(["."]), "other workloads are not told");
         for settings in list(&rule["spec"]["trafficPolicy"]["portLevelSettings"]) {
             let port = &settings["port"]["number"];
             ports.insert((host.to_owned(), port.to_string()));
@@ -203,6 +204,7 @@ fn of_istio(resources: &[Value], given: &BTreeMap<String, Settings>) -> (String,
         let is_it = |entry: &&Value| entry["spec"]["hosts"] == json!([host]);
         let entry = of_kind(resources, "ServiceEntry").into_iter().find(is_it);
         assert_eq!(entry.is_none(), host.ends_with(".svc.cluster.local"), "{host}");
+        assert!(entry.is_none_or(|entry| entry["spec"]["exportTo"] == json!(["."])), "{entry:?}");
         for port in entry.map_or(&[][..], |entry| list(&entry["spec"]["ports"])) {
             assert!(ports.contains(&(host.to_owned(), port["number"].to_string())), "{port}");
         }
