@@ -52,6 +52,10 @@ pub fn manifests(parts: &Parts<'_>) -> Result<String, NotWritten> {
         [] => scalar("*"),
         hosts => scalars(hosts.iter().map(HostName::as_str)),
     };
+    let own_hosts = match &*options.hosts {
+        [] => scalar("./*"),
+        hosts => scalars(hosts.iter().map(|host| format!("./{}", host.as_str()))),
+    };
     let gateway = match options.gateway.as_ref().and_then(|gateway| gateway.namespace.as_ref()) {
         Some(other) => format!("{}/{}", other.as_str(), options.gateway_name()),
         None => options.gateway_name().to_owned(),
@@ -81,7 +85,7 @@ pub fn manifests(parts: &Parts<'_>) -> Result<String, NotWritten> {
     for upstreams in by_host(parts.upstreams)?.values() {
         resources.extend(host(upstreams, filled));
     }
-    resources.extend(options.gateway.is_none().then(|| filled(GATEWAY, &[])));
+    resources.extend(options.gateway.is_none().then(|| filled(GATEWAY, &[("own-hosts", &own_hosts)])));
     let routes: String = parts
         .routes
         .iter()

@@ -50,8 +50,8 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Several of them, in one line.
-pub fn scalars<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    texts.into_iter().map(scalar).collect::<Vec<_>>().join(", ")
+pub fn scalars(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    texts.into_iter().map(|text| scalar(text.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

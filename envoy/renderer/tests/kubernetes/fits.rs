@@ -181,7 +181,13 @@ fn of_envoy_gateway(
 fn of_istio(resources: &[Value], given: &BTreeMap<String, Settings>) -> (String, BTreeMap<String, String>) {
     assert_named(resources, "istio-system");
     let filters = of_kind(resources, "EnvoyFilter");
-    let labels = &the_only(resources, "Gateway")["spec"]["selector"];
+    let gateway = &the_only(resources, "Gateway")["spec"];
+    let mut hosts = list(&gateway["servers"][0]["hosts"]).iter();
+    assert!(
+        hosts.all(|host| text(host).starts_with("./")),
+        "a VirtualService elsewhere could name the cluster with the key"
+    );
+    let labels = &gateway["selector"];
     assert!(filters.iter().all(|filter| filter["spec"]["workloadSelector"]["labels"] == *labels));
     let patches = |kind: &'static str| {
         let all = filters.iter().flat_map(|filter| list(&filter["spec"]["configPatches"]));
