@@ -42,6 +42,7 @@ pub fn manifests(parts: &Parts<'_>) -> Result<String, NotWritten> {
         return Err(Mistake::Reserved { kind: Kind::Route, name: OF_ISTIO.to_owned() }.into());
     }
     let options = parts.options;
+    none_of(same_hosts(&options.hosts))?;
     let namespace = &*scalar(parts.namespace());
     let label = |PodLabel { key, value }: &PodLabel| format!("{}: {}", scalar(key), scalar(value));
     let labels = match &*options.labels {
@@ -144,6 +145,17 @@ pub fn patch(parts: &Parts<'_>) -> String {
     let volumes: String = parts.upstreams.iter().map(volume).collect();
     let mounts: String = parts.upstreams.iter().map(mount).collect();
     fill(PATCH, &[("volumes", &volumes), ("mounts", &mounts)])
+}
+
+/// The hosts that Istio would refuse beside each other.
+///
+/// Source: istio/istio `pkg/config/validation/validation.go`, `ValidateVirtualService`
+fn same_hosts(hosts: &[HostName]) -> Vec<Mistake> {
+    let pairs =
+        hosts.iter().enumerate().flat_map(|(index, one)| hosts.iter().take(index).map(move |other| (other, one)));
+    let same = pairs.filter(|(first, second)| first.overlaps(second));
+    same.map(|(first, second)| Mistake::SameHost { hosts: [first, second].map(|host| host.as_str().to_owned()) })
+        .collect()
 }
 
 /// The upstreams by their hosts: what Istio has of a host is for all of them.

@@ -74,6 +74,11 @@ pub enum Mistake {
         /// The name.
         name: String,
     },
+    /// Two hosts have a name in common.
+    SameHost {
+        /// The hosts.
+        hosts: [String; 2],
+    },
     /// A path is none of the Gateway API.
     Path {
         /// The route.
@@ -149,6 +154,9 @@ impl fmt::Display for Mistake {
             }
             Self::Reserved { kind, name } => {
                 write!(f, "the {kind} {name:?} has a name that is taken already, expected another one")
+            }
+            Self::SameHost { hosts: [first, second] } => {
+                write!(f, "`--host` is {first:?} and {second:?}, expected only one of them: istio takes no host twice")
             }
             Self::Path { route, path } => {
                 write!(f, "the route {route:?} is on {path:?}, expected a path that the gateway api takes")

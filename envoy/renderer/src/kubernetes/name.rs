@@ -107,6 +107,15 @@ impl HostName {
     }
 }
 
+impl HostName {
+    /// Whether some host is both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let is_of = |one: &str, all: &str| one == all || all.strip_prefix('*').is_some_and(|end| one.ends_with(end));
+        is_of(&self.0, &other.0) || is_of(&other.0, &self.0)
+    }
+}
+
 impl Image {
     fn is(text: &str) -> bool {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');

@@ -1,6 +1,6 @@
 //! Configurations that are not written.
 
-use openwhisk_envoy::kubernetes::ControlPlane;
+use openwhisk_envoy::kubernetes::{ControlPlane, KubernetesOptions};
 use serde_json::{Value, json};
 
 use crate::{PLANES, config, options, written};
@@ -113,6 +113,17 @@ fn a_name_is_one_that_kubernetes_can_have() {
         json!({ "a//b": {}, "c": {} }),
         &["the route \"a//b\" is on \"/a//b\", expected a path that the gateway api takes"],
     );
+
+    let hosts =
+        ["a.example", "*.b.example", "x.b.example", "b.example", "a.example"].map(|host| host.parse().expect("a host"));
+    let given = |plane| KubernetesOptions { hosts: hosts.to_vec(), ..options(plane) };
+    let refused = written(&config(json!({})), &given(ControlPlane::Istio)).err().map(|error| error.to_string());
+    let same = |[first, second]: [&str; 2]| {
+        format!("`--host` is {first:?} and {second:?}, expected only one of them: istio takes no host twice")
+    };
+    let expected = [["*.b.example", "x.b.example"], ["a.example", "a.example"]].map(same).join("\n");
+    assert_eq!(refused, Some(expected));
+    assert!(written(&config(json!({})), &given(ControlPlane::EnvoyGateway)).is_ok());
 
     // A patch for this name would be for the routes that Istio makes itself.
     let text = config(json!({ "routes": { "default": {}, "x": {} } }));
