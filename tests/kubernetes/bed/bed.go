@@ -4,7 +4,6 @@ package bed
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -83,17 +82,13 @@ func Port(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// WaitForPorts waits until nobody has these ports, which a control plane cannot change: another one may just end.
-func WaitForPorts(t *testing.T, ports ...int) {
-	for _, port := range ports {
-		Eventually(t, fmt.Sprintf("port %d is free", port), func() bool {
-			listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if err == nil {
-				listener.Close()
-			}
-			return err == nil
-		})
-	}
+// Alone waits until no other test on this machine runs a control plane of this kind, which has fixed ports, and keeps
+// others waiting until the test ends.
+func Alone(t *testing.T, kind string) {
+	file, err := os.Create(filepath.Join(os.TempDir(), "openwhisk-filter-test-"+kind+".lock"))
+	Must(t, err)
+	t.Cleanup(func() { file.Close() })
+	Must(t, syscall.Flock(int(file.Fd()), syscall.LOCK_EX))
 }
 
 // Log is a file to which a process writes.

@@ -87,7 +87,7 @@ func prepare(t *testing.T, actions ...string) *gateway {
 	return g
 }
 
-// start starts Envoy Gateway with these resources, and the key if there is one. It has fixed ports, so there is one at a time.
+// start starts Envoy Gateway with these resources.
 func (g *gateway) start(t *testing.T, resources ...string) {
 	program := bed.Program(t, "ENVOY_GATEWAY", "target/kubernetes/envoy-gateway")
 	run := func(text string) string { return strings.ReplaceAll(text, "RUN", g.folder) }
@@ -103,7 +103,7 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	g.write(t, "ca", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: default }\ndata:\n  ca.crt: |\n    "+
 		strings.ReplaceAll(g.ca, "\n", "\n    "))
 	g.write(t, "manifest", resources...)
-	bed.WaitForPorts(t, 18000, 18002, 19000)
+	bed.Alone(t, "envoy-gateway")
 	g.log = bed.Start(t, exec.Command(program, "server", "--config-path", configuration))
 }
 
