@@ -62,6 +62,19 @@ func Manifest(t *testing.T, name string, replaced ...string) string {
 	return Replace(t, string(manifest), replaced...)
 }
 
+// Example is the block of code on the page of Kubernetes that begins with this line.
+func Example(t *testing.T, first string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(Root(), "docs/kubernetes.md"))
+	Must(t, err)
+	_, rest, found := strings.Cut(string(page), "\n"+first)
+	block, _, ended := strings.Cut(rest, "\n```")
+	if !found || !ended {
+		t.Fatalf("no block begins with %q", first)
+	}
+	return first + block
+}
+
 // Replace replaces texts, which must be there: old, new, old, new.
 func Replace(t *testing.T, text string, replaced ...string) string {
 	t.Helper()

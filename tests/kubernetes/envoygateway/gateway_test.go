@@ -152,3 +152,19 @@ func (g *gateway) waitFor(t *testing.T, path string, status int, headers ...stri
 	})
 	return answer
 }
+
+// admin asks the administration of Envoy.
+func (g *gateway) admin(t *testing.T, method, path string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(g.folder, "run/*/admin-address.txt"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	address, err := os.ReadFile(found[0])
+	bed.Must(t, err)
+	answer := bed.Ask(method, "http://"+string(address)+path, nil)
+	if answer.Status != 200 {
+		t.Fatal(answer)
+	}
+	return answer.Body
+}
