@@ -29,6 +29,10 @@ provider:
       host: { configHome: RUN/config, dataHome: RUN/data, stateHome: RUN/state, runtimeDir: RUN/run }
 logging:
   level: { default: info }
+# There is no such service: whoever asks it is refused.
+rateLimit:
+  failClosed: true
+  backend: { type: Redis, redis: { url: "localhost:1" } }
 extensionApis:
   enableBackend: true
   enableEnvoyPatchPolicy: true
