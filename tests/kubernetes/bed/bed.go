@@ -4,7 +4,6 @@ package bed
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -63,6 +62,19 @@ func Manifest(t *testing.T, name string, replaced ...string) string {
 	return Replace(t, string(manifest), replaced...)
 }
 
+// Example is the block of code on the page of Kubernetes that begins with this line.
+func Example(t *testing.T, first string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(Root(), "docs/kubernetes.md"))
+	Must(t, err)
+	_, rest, found := strings.Cut(string(page), "\n"+first)
+	block, _, ended := strings.Cut(rest, "\n```")
+	if !found || !ended {
+		t.Fatalf("no block begins with %q", first)
+	}
+	return first + block
+}
+
 // Replace replaces texts, which must be there: old, new, old, new.
 func Replace(t *testing.T, text string, replaced ...string) string {
 	t.Helper()
@@ -83,17 +95,13 @@ func Port(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// WaitForPorts waits until nobody has these ports, which a control plane cannot change: another one may just end.
-func WaitForPorts(t *testing.T, ports ...int) {
-	for _, port := range ports {
-		Eventually(t, fmt.Sprintf("port %d is free", port), func() bool {
-			listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if err == nil {
-				listener.Close()
-			}
-			return err == nil
-		})
-	}
+// Alone waits until no other test on this machine runs a control plane of this kind, which has fixed ports, and keeps
+// others waiting until the test ends.
+func Alone(t *testing.T, kind string) {
+	file, err := os.Create(filepath.Join(os.TempDir(), "openwhisk-filter-test-"+kind+".lock"))
+	Must(t, err)
+	t.Cleanup(func() { file.Close() })
+	Must(t, syscall.Flock(int(file.Fd()), syscall.LOCK_EX))
 }
 
 // Log is a file to which a process writes.

@@ -1,8 +1,6 @@
 package envoygateway
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,19 +25,7 @@ func TestACallOutlivesADrain(t *testing.T) {
 	}()
 	bed.Eventually(t, "the call is open", func() bool { return g.openwhisk.Open() == 1 })
 
-	found, err := filepath.Glob(filepath.Join(g.folder, "run/*/admin-address.txt"))
-	if err != nil || len(found) != 1 {
-		t.Fatal(found, err)
-	}
-	address, err := os.ReadFile(found[0])
-	bed.Must(t, err)
-	admin := func(method, path string) string {
-		answer := bed.Ask(method, "http://"+string(address)+path, nil)
-		if answer.Status != 200 {
-			t.Fatal(answer)
-		}
-		return answer.Body
-	}
+	admin := func(method, path string) string { return g.admin(t, method, path) }
 	admin("POST", "/drain_listeners?graceful&skip_exit")
 	admin("POST", "/healthcheck/fail")
 	open := regexp.MustCompile(`(?m)^listener\.[^a].*\.downstream_cx_active: [1-9]`)

@@ -29,6 +29,10 @@ provider:
       host: { configHome: RUN/config, dataHome: RUN/data, stateHome: RUN/state, runtimeDir: RUN/run }
 logging:
   level: { default: info }
+# There is no such service: whoever asks it is refused.
+rateLimit:
+  failClosed: true
+  backend: { type: Redis, redis: { url: "localhost:1" } }
 extensionApis:
   enableBackend: true
   enableEnvoyPatchPolicy: true
@@ -87,7 +91,7 @@ func prepare(t *testing.T, actions ...string) *gateway {
 	return g
 }
 
-// start starts Envoy Gateway with these resources, and the key if there is one. It has fixed ports, so there is one at a time.
+// start starts Envoy Gateway with these resources.
 func (g *gateway) start(t *testing.T, resources ...string) {
 	program := bed.Program(t, "ENVOY_GATEWAY", "target/kubernetes/envoy-gateway")
 	run := func(text string) string { return strings.ReplaceAll(text, "RUN", g.folder) }
@@ -103,7 +107,7 @@ func (g *gateway) start(t *testing.T, resources ...string) {
 	g.write(t, "ca", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: default }\ndata:\n  ca.crt: |\n    "+
 		strings.ReplaceAll(g.ca, "\n", "\n    "))
 	g.write(t, "manifest", resources...)
-	bed.WaitForPorts(t, 18000, 18002, 19000)
+	bed.Alone(t, "envoy-gateway")
 	g.log = bed.Start(t, exec.Command(program, "server", "--config-path", configuration))
 }
 
@@ -161,4 +165,20 @@ func (g *gateway) waitFor(t *testing.T, path string, status int, headers ...stri
 		return answer.Status == status
 	})
 	return answer
+}
+
+// admin asks the administration of Envoy.
+func (g *gateway) admin(t *testing.T, method, path string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(g.folder, "run/*/admin-address.txt"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	address, err := os.ReadFile(found[0])
+	bed.Must(t, err)
+	answer := bed.Ask(method, "http://"+string(address)+path, nil)
+	if answer.Status != 200 {
+		t.Fatal(answer)
+	}
+	return answer.Body
 }

@@ -76,13 +76,24 @@ spec:
   rateLimit: { type: Local, local: { rules: [{ limit: { requests: 2, unit: Hour } }] } }
 `
 
+// A limit for all Envoys together, which a service keeps.
+const global = `
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: { name: global, namespace: default }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: global }]
+  requestBuffer: { limit: 1088Ki }
+  rateLimit: { type: Global, global: { rules: [{ limit: { requests: 2, unit: Hour } }] } }
+`
+
 const cors = "cors: { allowOrigins: ['https://a.example'], allowMethods: [GET, POST], allowHeaders: [content-type] }"
 
 func TestRequests(t *testing.T) {
 	guards := guards(t)
 	g := prepare(t, "hello", hello)
 	names := []string{"cors"}
-	resources := []string{limit, security("cors", cors), route("bare")}
+	resources := []string{limit, global, security("cors", cors), route("bare")}
 	for _, guard := range guards {
 		names = append(names, guard.name)
 		resources = append(resources, guard.policy)
@@ -95,7 +106,7 @@ func TestRequests(t *testing.T) {
 		extension(t, g, "arm", repository+":arm64", right),
 		extension(t, g, "wrong", g.registry, wrong),
 		extension(t, g, "open", g.registry, wrong, "failOpen: true"),
-		withRoutes(t, g.manifest(t), names, "limit", "unbuffered"))
+		withRoutes(t, g.manifest(t), names, "limit", "global", "unbuffered"))
 	g.start(t, resources...)
 
 	t.Run("no key", func(t *testing.T) {
@@ -160,6 +171,9 @@ func TestRequests(t *testing.T) {
 			if answer := g.get("/limit"); answer.Status != status {
 				t.Errorf("request %d: %v", i, answer)
 			}
+		}
+		if answer := g.get("/global"); answer.Status != 500 {
+			t.Errorf("the service of the limits is not asked: %v", answer)
 		}
 		if calls := g.openwhisk.Calls(); len(calls) != before+2 {
 			t.Errorf("%v", calls[before:])

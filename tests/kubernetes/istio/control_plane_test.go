@@ -135,7 +135,7 @@ func (b *bench) start(t *testing.T, resources ...string) {
 		"ISTIO_META_CLUSTER_ID=Kubernetes", "FILE_MOUNTED_CERTS=true",
 		fmt.Sprintf(`PROXY_CONFIG={"discoveryAddress":"%s","controlPlaneAuthPolicy":"NONE","terminationDrainDuration":"%s","binaryPath":"%s","configPath":"%s"}`,
 			listener.Addr(), b.drain, bed.Program(t, "ENVOY", "target/envoy/bin/envoy"), filepath.Join(b.folder, "proxy")))
-	bed.WaitForPorts(t, 15000, 15020, 15021, 15090)
+	bed.Alone(t, "istio")
 	b.log = bed.Start(t, b.agent)
 }
 
