@@ -11,6 +11,7 @@ use testbed::upstream::Upstream;
 use testbed::wasm_memory;
 
 use crate::bootstrap::{rendered, rendered_with_keys};
+use crate::credential::wait;
 use crate::key_file::{KeyFile, renderer};
 use crate::stage::Plan;
 
