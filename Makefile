@@ -8,6 +8,9 @@ versions ?= 1.36.4 1.37.0 1.38.2 1.39.3 $(envoy_version)
 ENVOY ?= $(CURDIR)/target/envoy/bin/envoy
 export ENVOY
 
+# The Envoy Gateway of `make kubernetes`. The Istio is that of tests/kubernetes/go.mod.
+envoy_gateway_version := 1.9.0
+
 wasm := target/wasm32-wasip1/release/openwhisk_filter.wasm
 openwhisk := target/release/openwhisk-local
 # The largest the filter may get, in bytes. Optimised for size it would be a sixth smaller: tests/bench/README.md has what
@@ -30,7 +33,7 @@ build_native := CARGO_PROFILE_RELEASE_PANIC=unwind CARGO_PROFILE_RELEASE_LTO=off
 build_openwhisk := $(build_native) -p openwhisk-local -p openwhisk-envoy
 
 .DEFAULT_GOAL := help
-.PHONY: build filter envoy run test test-node conformance matrix fuzz soak bench bench-core check lint deny fmt size clean help toolchain
+.PHONY: build filter envoy run test test-node conformance matrix fuzz soak bench bench-core check manifests kubernetes lint deny fmt size clean help toolchain
 
 build: filter ## Build the filter (target/wasm32-wasip1/release), the local OpenWhisk and the renderer (target/release)
 	$(build_openwhisk)
@@ -112,6 +115,21 @@ matrix: build ## Run the end-to-end tests on each minor version of Envoy (versio
 		printf '| %s | %s |\n' $$version "$$(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed\).*/\1/p' target/matrix/$$version.log | tail -n 1)"; \
 		[ "$$(cat target/matrix/$$version.status)" = 0 ] || failed=1; \
 	done; exit $$failed
+
+manifests: ## Write the manifests in envoy/ anew, for envoy/kubernetes.json
+	$(build_native) -p openwhisk-envoy
+	@for name in envoy-gateway istio istio-gateway-patch; do \
+		target/release/openwhisk-envoy --for $$name envoy/kubernetes.json > target/$$name.yaml && \
+		mv target/$$name.yaml envoy/$$name.yaml || exit 1; \
+	done
+
+# Go compiles both control planes: the first time takes a quarter of an hour on two cores.
+kubernetes: filter envoy ## Run the manifests on the real Envoy Gateway and Istio, without a cluster; needs Go
+	@command -v go >/dev/null || { echo "error: go is missing: install Go 1.26 or newer" >&2; exit 1; }
+	$(build_openwhisk)
+	GOBIN="$(CURDIR)/target/kubernetes" go install github.com/envoyproxy/gateway/cmd/envoy-gateway@v$(envoy_gateway_version)
+	cd tests/kubernetes && test -z "$$(gofmt -l .)" && go build -o ../../target/kubernetes/ istio.io/istio/pilot/cmd/pilot-agent
+	cd tests/kubernetes && go test -count=1 -timeout 30m ./...
 
 check: lint deny size ## Check formatting, lints, documentation, dependencies and the size of the filter
 

@@ -190,10 +190,13 @@ mod tests {
     #[test]
     fn the_summary_tells_of_actions_without_a_key() {
         let keyless = r#"{"api_host": "http://ow", "namespace": "n", "action": "a"}"#.to_owned();
+        let further = keyless.replace('}', r#", "call_headers": {"x-api-key": "x"}}"#);
         let without = ", 1 without a key, which the proxy has to add";
         for (json, expected) in [
             (format!("{{{BASE}}}"), "0 routes, 1 actions".to_owned()),
             (keyless, format!("0 routes, 1 actions{without}")),
+            // It could be a key.
+            (further, "0 routes, 1 actions".to_owned()),
             (r#"{"routes": {}}"#.to_owned(), "0 routes, 0 actions".to_owned()),
             (format!(r#"{{{BASE}, "routes": {{"x": {{}}, "y": {{}}}}}}"#), "2 routes, 1 actions".to_owned()),
             (

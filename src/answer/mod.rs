@@ -246,7 +246,8 @@ fn of_proxy(answer: &Answer, settings: &Settings) -> Error {
 fn of_upstream(answer: Answer, settings: &Settings) -> Result<Activation, Error> {
     let Answer { status, activation_id, retry_after, body, elapsed, .. } = answer;
     if status == StatusCode::UNAUTHORIZED && activation_id.is_none() && settings.key_source() == KeySource::Proxy {
-        return Err(Error::NoKey { retry_after, body: String::from_utf8(body).unwrap_or_default() });
+        let body = String::from_utf8(body).unwrap_or_else(|error| beginning_of_answer(error.as_bytes()));
+        return Err(Error::NoKey { retry_after, body });
     }
     let text = match String::from_utf8(body) {
         Ok(text) => text,
@@ -301,6 +302,7 @@ const fn deadline_passed(settings: &Settings, activation_id: Option<String>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     /// With a timeout of 1 s.
     fn settings(attributes: &str) -> Settings {
@@ -389,6 +391,33 @@ mod tests {
             let got = error.retry_after();
             let got = got.as_ref().map(|value| value.to_str().expect("text"));
             assert_eq!(got, expected, "{status} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_proxy_should_add_is_told_of() {
+        let json = r#"{"api_host": "http://ow", "namespace": "n", "action": "a", "call_headers": {"x-org": "x"}}"#;
+        let Ok(Config::Every(settings)) = Config::from_json(json.as_bytes(), &|_| None) else { panic!("{json}") };
+        let (upstream, key) = (|| "ow:80".to_owned(), KeySource::Proxy);
+        let (reason, body) = (|| NO_HOST.to_owned(), || "{}".to_owned());
+        let (status, activation_id) = (StatusCode::UNAUTHORIZED, Some("id".to_owned()));
+        let retry_after = Some(HeaderValue::from_static("7"));
+        for (outcome, expected) in [
+            (
+                answered("401", &[UPSTREAM_TIME, ("retry-after", "7")], b"{}"),
+                Error::NoKey { retry_after, body: body() },
+            ),
+            (
+                answered("401", &[UPSTREAM_TIME, ID], b"{}"),
+                Error::Refused { status, activation_id, retry_after: None, body: body() },
+            ),
+            (
+                answered("503", &[TEXT], NO_HOST.as_bytes()),
+                Error::Unreachable { upstream: upstream(), key, reason: reason() },
+            ),
+            (Outcome::UnavailableUpstream, Error::UnavailableUpstream { upstream: upstream(), key }),
+        ] {
+            assert_eq!(outcome.into_activation(&settings, Proxy::Envoy), Err(expected));
         }
     }
 

@@ -97,7 +97,7 @@ pub fn wait_for(port: u16, old: u16, new: u16) -> Duration {
 }
 
 /// Waits until something is so: how long that took.
-fn wait(is_so: impl Fn() -> bool, what: &str) -> Duration {
+pub fn wait(is_so: impl Fn() -> bool, what: &str) -> Duration {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "never: {what}");

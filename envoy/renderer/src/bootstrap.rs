@@ -116,6 +116,9 @@ pub fn header(parts: &Parts<'_>) -> String {
     if !variables.is_empty() {
         lines.push(&start);
     }
+    if !variables.is_empty() && !injects {
+        lines.push("Better the cluster adds the key, from a file that is replaced without a restart: `openwhisk-envoy --key-file`.");
+    }
     let keys: Vec<_> = parts.keys.into_iter().flatten().map(|key| format!("- {key}")).collect();
     if !keys.is_empty() {
         lines.push("The keys stood in the configuration of apisix. Here are the variables that take them:");

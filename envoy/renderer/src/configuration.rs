@@ -18,7 +18,7 @@ const TOKEN: &str = "service_token";
 pub const KEYS: &[&str] = &[TOKEN, "authorization"];
 
 /// The attribute that holds parameters of the route itself, which are secrets only where they name a variable.
-const BIND: &str = "bind";
+pub const BIND: &str = "bind";
 
 /// The attributes that hold secrets: one, or an object of them.
 pub const SECRETS: &[&str] = &[TOKEN, "authorization", "call_headers", BIND];
@@ -129,9 +129,14 @@ impl Configuration {
     }
 
     /// What the text gives for secrets, with its places.
-    fn secrets(&self) -> impl Iterator<Item = (String, Secret<'_>)> {
+    pub fn secrets(&self) -> impl Iterator<Item = (String, Secret<'_>)> {
         levels(&self.text)
             .flat_map(|(level, fields)| secrets(fields).map(move |secret| (format!("{level}{}", secret.place), secret)))
+    }
+
+    /// The text.
+    pub fn text(&self) -> Option<&Map<String, Value>> {
+        self.text.as_object()
     }
 }
 

@@ -6,6 +6,8 @@
 //! texts of APISIX -> apisix ---^---------------^--------^
 //! ```
 //!
+//! [`kubernetes`] writes manifests of the same clusters and routes instead.
+//!
 //! Nothing here reads a file or the environment: [`render`] is a function of the text and the [`Options`].
 
 mod apisix;
@@ -19,6 +21,7 @@ mod found;
 mod injection;
 mod json;
 mod key_file;
+pub mod kubernetes;
 mod limit;
 mod neighbours;
 mod render;
@@ -26,6 +29,7 @@ mod route;
 mod selection;
 mod summary;
 mod table;
+mod warning;
 mod yaml;
 
 pub use apisix::{Input, Key, Refusal, Router};

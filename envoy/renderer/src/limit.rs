@@ -11,6 +11,9 @@ const OPENWHISK: u64 = 1 << 20;
 /// By how much the listener's limit is above that of the filter, so that the filter says what is wrong.
 const ABOVE: u64 = 64 << 10;
 
+/// The smallest limit of a listener.
+pub const SMALLEST: u64 = OPENWHISK + ABOVE;
+
 /// From here on the operator should know.
 const HUGE: u64 = 16 << 20;
 

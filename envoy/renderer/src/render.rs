@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use openwhisk_filter::config::mistake::ConfigError;
-use openwhisk_filter::config::settings::{ActionErrors, Mode};
 use serde_json::Value;
 
 use crate::apisix::{self, Input, Key, Refusal, Report, Router, Said};
@@ -15,11 +14,11 @@ use crate::environment::{self, NotAllowed};
 use crate::found::NotFound;
 use crate::json::pretty;
 use crate::key_file::{self, InvalidKeys, KeyFile};
+use crate::kubernetes::NotWritten;
 use crate::limit::limit;
-use crate::neighbours::unlimited;
-use crate::route::{Paths, Prefix, VirtualHost, hidden, routes};
+use crate::route::{Paths, Prefix, VirtualHost, routes};
 use crate::summary::summary;
-use crate::yaml;
+use crate::{warning, yaml};
 
 /// Whom to trust where nothing else is said: the file of Debian, Ubuntu, Alpine and Envoy's images.
 pub const CA: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -124,6 +123,8 @@ pub enum Error {
     SharedName(SharedName),
     /// A route has no key, or two.
     InvalidKeys(InvalidKeys),
+    /// It cannot be written for Kubernetes.
+    NotWritten(NotWritten),
     /// The serializer refuses the document, with its reason.
     Yaml(String),
 }
@@ -172,16 +173,6 @@ impl Source {
             apisix: Some((notes, migration.keys)),
         }))
     }
-
-    /// Whether `keepalive_pool` is given, and not as it is anyhow.
-    fn has_pool(&self) -> bool {
-        const DEFAULT: u64 = 5;
-        let given = |configuration: &Configuration| {
-            let pool = configuration.sites().first().and_then(|site| configuration.given(*site, "keepalive_pool"));
-            pool.is_some_and(|pool| pool.as_u64() != Some(DEFAULT))
-        };
-        self.written.iter().any(given)
-    }
 }
 
 /// Renders a configuration of the filter, or a text of `APISIX` with one.
@@ -204,51 +195,28 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
     };
     environment::check(&source.configuration, &options.env).map_err(Error::NotAllowed)?;
     key_file::assign(&options.key_files, &mut source.clusters, &source.configuration).map_err(Error::InvalidKeys)?;
-    let (limit, too_large) = limit(&source.configuration);
+    let (limit, _) = limit(&source.configuration);
     let security = |wanted| source.clusters.iter().any(|cluster| cluster.security == wanted);
     let literals = source.configuration.literal_secrets();
     let unused = environment::unused(&source.configuration, &options.env);
     let is_every = !source.configuration.has_routes();
     let is_of_apisix = source.apisix.is_some();
     let routes = || source.virtual_hosts.iter().flat_map(|host| &host.routes);
-    let warnings = [
-        security(Security::Encrypted).then(|| {
-            "`ssl_verify` is false: nobody checks that it is openwhisk that answers, and gets the key".to_owned()
-        }),
-        source.configuration.sites().iter().any(|site| site.settings.mode() == Mode::Metadata).then(|| {
-            "`result` is false, or `mode` is \"metadata\": whoever asks gets the code of the action and its bound parameters, \
-             and nothing is executed; `mode`: \"activation\" executes it and gives its record"
-                .to_owned()
-        }),
-        source.configuration.sites().iter().any(|site| site.settings.action_errors() == ActionErrors::Pass).then(|| {
-            "`action_errors` is \"pass\": clients see messages and stacks of failed actions; \"hide\" keeps them in the log"
-                .to_owned()
-        }),
+    let first = source.virtual_hosts.first().filter(|_| !is_of_apisix);
+    let mut warnings = warning::warnings(&source.configuration, &source.written, &source.clusters);
+    let further = [
         (!literals.is_empty()).then(|| {
             format!(
                 "what may be a key stands in `{}`, and now in the configuration of envoy, which its /config_dump shows: \
-                 `$ENV://OPENWHISK_TOKEN` reads it from the environment, `--key-file` from a file",
+                 `$ENV://OPENWHISK_…` reads it from the environment, and `--key-file` the key of a cluster from a file",
                 literals.join("` and `")
             )
         }),
-        too_large,
-        unlimited(&source.configuration),
-        source.has_pool().then(|| {
-            "`keepalive_pool` has no effect on envoy, which keeps as many idle connections as the load needs until \
-             `keepalive_timeout`"
-                .to_owned()
-        }),
-        source.virtual_hosts.first().filter(|_| !is_of_apisix).and_then(|host| hidden(&host.routes)).map(
-            |(first, second)| {
-                format!(
-                    "the routes {first:?} and {second:?} have the same `path_prefix`: change the match of one of them"
-                )
-            },
-        ),
+        warning::of_keys(&source.configuration, &source.clusters),
+        first.and_then(|host| warning::of_hidden(&host.routes)),
         (options.ca.is_some() && !security(Security::Verified))
             .then(|| "`--ca` has no effect: no certificate is verified".to_owned()),
-        (options.route_prefix.is_some() && !is_every)
-            .then(|| "`--route-prefix` has no effect: the configuration lists `routes`".to_owned()),
+        warning::of_prefix(options.route_prefix.is_some(), &source.configuration),
         (is_of_apisix && !routes().any(|route| route.is_served))
             .then(|| "no request comes to the filter: other routes take them all".to_owned()),
         (!is_of_apisix && (options.router.is_some() || !options.without.is_empty()))
@@ -256,6 +224,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
         (!unused.is_empty())
             .then(|| format!("`--env` has no effect for `{}`: the configuration does not read it", unused.join("` and `"))),
     ];
+    warnings.extend(further.into_iter().flatten());
 
     let summary = summary(&source.configuration, &source.clusters, &source.virtual_hosts);
     let parts = Parts {
@@ -278,7 +247,7 @@ pub fn render_all(inputs: &[Input<'_>], options: &Options) -> Result<Rendered, E
     let yaml = format!("{}{yaml}", bootstrap::header(&parts));
     let environment = parts.environment.into_keys().collect();
     let (notes, keys) = source.apisix.unwrap_or_default();
-    Ok(Rendered { yaml, summary, warnings: warnings.into_iter().flatten().collect(), notes, keys, environment })
+    Ok(Rendered { yaml, summary, warnings, notes, keys, environment })
 }
 
 impl fmt::Display for Error {
@@ -290,6 +259,7 @@ impl fmt::Display for Error {
             Self::NotAllowed(error) => error.fmt(f),
             Self::SharedName(error) => error.fmt(f),
             Self::InvalidKeys(error) => error.fmt(f),
+            Self::NotWritten(error) => error.fmt(f),
             Self::Yaml(reason) => write!(f, "the configuration cannot be written: {reason}"),
         }
     }

@@ -176,9 +176,11 @@ pub fn routes(configuration: &Configuration, given: Option<&Paths>) -> Vec<Route
 }
 
 /// The names of two routes with the same prefix, of which the second gets no request.
-pub fn hidden(routes: &[Route]) -> Option<(&str, &str)> {
+pub fn hidden<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Option<(&'a str, &'a str)> {
     let mut seen = BTreeMap::new();
-    routes.iter().find_map(|route| Some((seen.insert(route.paths.as_str(), route.name.as_str())?, route.name.as_str())))
+    routes
+        .into_iter()
+        .find_map(|route| Some((seen.insert(route.paths.as_str(), route.name.as_str())?, route.name.as_str())))
 }
 
 /// The segments of a template before its first parameter.

@@ -102,13 +102,17 @@ impl From<bool> for Node {
     }
 }
 
-/// As Envoy reads it.
 impl From<Duration> for Node {
     fn from(duration: Duration) -> Self {
-        Self::Text(match duration.subsec_millis() {
-            0 => format!("{}s", duration.as_secs()),
-            millis => format!("{}.{millis:03}s", duration.as_secs()),
-        })
+        Self::Text(seconds(duration))
+    }
+}
+
+/// A duration, as Envoy reads it.
+pub fn seconds(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        millis => format!("{}.{millis:03}s", duration.as_secs()),
     }
 }
 

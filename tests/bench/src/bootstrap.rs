@@ -19,8 +19,14 @@ const AUTHORITY: &str = "openwhisk.example";
 const ENOUGH: u32 = 1 << 20;
 
 /// An Envoy with one worker that writes nothing but errors: to write would be measured, too.
-pub const QUIET: Options =
-    Options { workers: 1, drain_seconds: 600, log_level: "error", filter_log_level: "error", token: "" };
+pub const QUIET: Options = Options {
+    workers: 1,
+    drain_seconds: 600,
+    log_level: "error",
+    filter_log_level: "error",
+    token: "",
+    environment: &[],
+};
 
 /// A configuration with a listener for each entry, on ports that the system chooses.
 pub fn bootstrap(entries: &[Entry], upstream: u16) -> Result<Value, String> {

@@ -40,8 +40,14 @@ pub const GRACE: u64 = 1000;
 pub const SMALL: usize = 1000;
 
 /// How Envoy is started: with workers that share nothing, and a log of a long run.
-pub const OPTIONS: Options =
-    Options { workers: 2, drain_seconds: 600, log_level: "warning", filter_log_level: "warning", token: TOKEN };
+pub const OPTIONS: Options = Options {
+    workers: 2,
+    drain_seconds: 600,
+    log_level: "warning",
+    filter_log_level: "warning",
+    token: TOKEN,
+    environment: &[],
+};
 
 /// The attributes of the filter, with those of each route.
 fn attributes() -> Value {

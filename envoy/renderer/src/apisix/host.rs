@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::quote::quoted;
+use super::quote::found;
 
 /// A host of a route, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +28,7 @@ impl Host {
         let rest = text.strip_prefix('*').unwrap_or(text);
         let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if rest.is_empty() || rest.ends_with('.') || !rest.chars().all(is_host) {
-            // With a colon it could be a key in the wrong place.
-            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {}", quoted(text)) };
+            let found = found(text);
             return Err(format!("{found}, expected a name such as `example.com` or `*.example.com`, without a port"));
         }
         let rest = rest.to_ascii_lowercase();

@@ -10,9 +10,24 @@ pub fn quoted(text: &str) -> String {
     format!("{:?}{rest}", text.chars().take(QUOTED).collect::<String>())
 }
 
-/// A name of a field or a plugin, escaped. None if it is none: with a colon or this long it could be a key.
+/// Whether a text could be a key in the wrong place: `user:key`, or the value of `authorization`.
+pub fn could_be_key(text: &str) -> bool {
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    text.contains(':') || begins("Basic ") || begins("Bearer ")
+}
+
+/// What a text is, unless it could be a key.
+pub fn found(text: &str) -> String {
+    match text {
+        _ if text.contains(':') => "holds a colon".to_owned(),
+        _ if could_be_key(text) => "begins as a key does".to_owned(),
+        _ => format!("is {}", quoted(text)),
+    }
+}
+
+/// A name of a field or a plugin, escaped. None if it is none: it could be a key, or is this long.
 pub fn name(text: &str) -> Option<String> {
-    let is_name = !text.contains(':') && text.chars().count() <= QUOTED;
+    let is_name = !could_be_key(text) && text.chars().count() <= QUOTED;
     is_name.then(|| text.escape_debug().to_string())
 }
 
@@ -28,7 +43,11 @@ mod tests {
         assert_eq!(quoted(&long), format!("\"{exact}\"… (65 characters)"));
         assert_eq!(name("a\nb"), Some("a\\nb".to_owned()));
         assert_eq!(name(&exact), Some(exact));
-        for text in ["user:key", &long] {
+        assert_eq!(found("a b"), "is \"a b\"");
+        for text in ["Bearer wonderland", "basic d29uZGVybGFuZA=="] {
+            assert_eq!(found(text), "begins as a key does", "{text}");
+        }
+        for text in ["user:key", "Bearer wonderland", &long] {
             assert_eq!(name(text), None, "{text}");
         }
     }

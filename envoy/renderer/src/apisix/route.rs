@@ -8,6 +8,7 @@ use super::document::{Fields, Object, text_or_number};
 use super::host::Host;
 use super::kind::Kind;
 use super::plugin::{LUA, Loss, WASM};
+use super::quote::could_be_key;
 use super::report::{Report, below};
 use super::uri::{Router, Uri};
 use super::usage::{Use, act, attributes, is_off, plugins_of};
@@ -182,13 +183,13 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Its name, as long as no other route has it: its own, or that of its action. One with a colon could be a key in the
+    /// Its name, as long as no other route has it: its own, or that of its action, unless it could be a key in the
     /// wrong place.
     pub fn name(&self, index: usize) -> String {
         let field = |name: &str| self.route.fields.get(name)?.as_str();
         let action = |plugin: &str, place: &str| self.plugins.get(plugin)?.configuration.pointer(place)?.as_str();
         let names = [self.route.id.as_deref(), field("name"), action(LUA, "/action"), action(WASM, "/conf/action")];
-        let name = names.into_iter().flatten().find(|name| !name.is_empty() && !name.contains(':'));
+        let name = names.into_iter().flatten().find(|name| !name.is_empty() && !could_be_key(name));
         name.map_or_else(|| format!("route-{index}"), str::to_owned)
     }
 

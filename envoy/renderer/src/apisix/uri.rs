@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use super::quote::quoted;
+use super::quote::{found, quoted};
 use crate::route::Paths;
 
 /// A router of `APISIX`, as `apisix.router.http` names it.
@@ -46,9 +46,7 @@ impl Uri {
     /// A sentence about what no route of Envoy can say.
     pub fn parse(text: &str, router: Router) -> Result<Self, String> {
         if !text.starts_with(['/', '*']) {
-            // With a colon it could be a key in the wrong place.
-            let found = if text.contains(':') { "holds a colon".to_owned() } else { format!("is {}", quoted(text)) };
-            return Err(format!("{found}, expected a path that begins with `/`"));
+            return Err(format!("{}, expected a path that begins with `/`", found(text)));
         }
         let wildcard = match (router, text.find(':')) {
             (Router::UriWithParameter, Some(colon)) => Some(colon),

@@ -81,6 +81,20 @@ fn a_key_goes_to_a_file_of_its_owner_and_nowhere_else() {
     assert_eq!(mode(&key), 0o600);
 }
 
+#[test]
+fn a_file_that_names_the_key_at_another_path_stays() {
+    let folder = Folder::new("elsewhere");
+    let (key, sds) = (folder.file("key"), folder.file("key.sds.yaml"));
+    let elsewhere = "resources: [{generic_secret: {secret: {filename: /mnt/key}}}]";
+    for content in [elsewhere, "resources: [{generic_secret: {secret: {filename: /mnt/other}}}]"] {
+        fs::write(&sds, content).expect("written");
+        let output = run(&["secret", &key], "user:key");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let is_kept = fs::read_to_string(&sds).expect("written") == content;
+        assert_eq!(is_kept, content == elsewhere, "{content}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_keeps_the_owner_of_the_one_before() {

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "test code stops at the first surprise")]
 
 mod keys;
+mod kubernetes;
 
 use std::fs;
 use std::io::Write;

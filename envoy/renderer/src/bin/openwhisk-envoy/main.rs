@@ -11,8 +11,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValue;
-use clap::{Parser, Subcommand, ValueEnum};
-use openwhisk_envoy::{CA, Form, Input, Key, KeyFile, Options, Prefix, Protocol, Router, WASM, render_all};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use openwhisk_envoy::kubernetes::{
+    self, ControlPlane, GatewayName, HostName, IMAGE, Image, KubernetesOptions, Label, PodLabel,
+};
+use openwhisk_envoy::{CA, Form, Input, Key, KeyFile, Options, Prefix, Protocol, Rendered, Router, WASM, render_all};
 
 /// Where systems keep the certificates of those to trust, after [`CA`]: Fedora, openSUSE, BSD and macOS.
 const OTHER_CAS: &[&str] = &["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
@@ -38,6 +41,12 @@ struct Arguments {
     /// it has none by what its objects hold.
     #[arg(value_name = "CONFIG", default_value = "-", hide_default_value = true)]
     configs: Vec<String>,
+
+    /// Print manifests for Kubernetes instead, with clusters that add the key from a Secret
+    ///
+    /// `istio-gateway-patch` is what the Deployment of Istio's gateway needs besides: the Secret, mounted.
+    #[arg(long = "for", value_name = "CONTROL-PLANE", conflicts_with_all = NOT_OF_KUBERNETES)]
+    control_plane: Option<NamedControlPlane>,
 
     /// Print only the filter and its clusters, to be pasted
     #[arg(long)]
@@ -102,6 +111,74 @@ struct Arguments {
     /// Look at the files with keys before anything is printed: they have to be where this program runs
     #[arg(long, requires = "key_file")]
     check_keys: bool,
+
+    #[command(flatten, next_help_heading = "With `--for`")]
+    kubernetes: Kubernetes,
+}
+
+/// What is not said of manifests: it is of an Envoy that is started with a file, or of files of `APISIX`.
+const NOT_OF_KUBERNETES: &[&str] = &[
+    "fragment",
+    "summary",
+    "ca",
+    "listen",
+    "admin",
+    "wasm",
+    "http2",
+    "without",
+    "router",
+    "keys",
+    "env",
+    "key_file",
+    "check_keys",
+];
+
+/// What `--for` goes by.
+#[derive(Debug, Args)]
+struct Kubernetes {
+    /// The image made of envoy/Dockerfile
+    #[arg(long, value_name = "URL", default_value = IMAGE, requires = "control_plane")]
+    image: Image,
+
+    /// The namespace of the manifests [default: `default`, for Istio that of its gateway, `istio-system`]
+    #[arg(long, value_name = "NAME", requires = "control_plane")]
+    namespace: Option<Label>,
+
+    /// A Gateway that is there already [default: one in the manifests]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "control_plane")]
+    gateway: Option<GatewayName>,
+
+    /// A label of the pods of Istio's gateway [default: `istio=ingressgateway`]; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "control_plane")]
+    label: Vec<PodLabel>,
+
+    /// A host whose requests the actions answer [default: all]; may be repeated
+    #[arg(long, value_name = "NAME", requires = "control_plane")]
+    host: Vec<HostName>,
+
+    /// The Secret with the key [default: `openwhisk-key`]
+    ///
+    /// If the configuration has several upstreams, each has a Secret, whose name ends with that of the upstream.
+    #[arg(long, value_name = "NAME", requires = "control_plane")]
+    secret: Option<Label>,
+}
+
+/// A control plane by its name.
+#[derive(Clone, Copy, Debug)]
+struct NamedControlPlane(ControlPlane);
+
+impl ValueEnum for NamedControlPlane {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(ControlPlane::EnvoyGateway), Self(ControlPlane::Istio), Self(ControlPlane::IstioGatewayPatch)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self.0 {
+            ControlPlane::EnvoyGateway => "envoy-gateway",
+            ControlPlane::Istio => "istio",
+            ControlPlane::IstioGatewayPatch => "istio-gateway-patch",
+        }))
+    }
 }
 
 /// What else it does.
@@ -153,6 +230,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments {
         command,
         configs,
+        control_plane,
         fragment,
         summary,
         ca,
@@ -167,6 +245,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         env,
         key_file: key_files,
         check_keys,
+        kubernetes,
     } = arguments;
     if let Some(Command::Secret { file }) = command {
         return secret::write(&file, io::stdin().lock());
@@ -174,6 +253,13 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let read = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let texts = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let inputs: Vec<_> = configs.iter().zip(&texts).map(|(name, text)| Input { name, text }).collect();
+    if let Some(NamedControlPlane(control_plane)) = control_plane {
+        let Kubernetes { image, namespace, gateway, label: labels, host: hosts, secret } = kubernetes;
+        let options =
+            KubernetesOptions { control_plane, image, namespace, gateway, labels, hosts, secret, route_prefix };
+        let rendered = kubernetes::manifests(&inputs, &options).map_err(|error| error.to_string())?;
+        return print(&rendered, &rendered.yaml);
+    }
     let form = if fragment { Form::Fragment } else { Form::Bootstrap };
     let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
     let router = router.map(|NamedRouter(router)| router);
@@ -200,6 +286,12 @@ fn run(arguments: Arguments) -> Result<(), String> {
     if let Some(path) = keys {
         write_keys(&path, &rendered.keys).map_err(|error| format!("{path}: {error}"))?;
     }
+    let printed = if summary { format!("{:#}\n", rendered.summary) } else { rendered.yaml.clone() };
+    print(&rendered, &printed)
+}
+
+/// Prints this, and what is to be said of it.
+fn print(rendered: &Rendered, printed: &str) -> Result<(), String> {
     for note in &rendered.notes {
         eprintln!("note: {note}");
     }
@@ -209,7 +301,6 @@ fn run(arguments: Arguments) -> Result<(), String> {
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
     }
-    let printed = if summary { format!("{:#}\n", rendered.summary) } else { rendered.yaml };
     match io::stdout().lock().write_all(printed.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("the output cannot be written: {error}"))

@@ -27,7 +27,16 @@ pub fn write(file: &str, input: impl Read) -> Result<(), String> {
     let sds = sds(&path).map_err(|error| format!("{file}: {error}"))?;
     // In this order, so that the second never names what is not there.
     replace(Path::new(&path), key.reveal()).map_err(written)?;
-    replace(Path::new(&sds_path(&path)), &sds).map_err(written)
+    // Where Envoy runs in a container, its operator may have written down how that one sees the file.
+    let is_kept =
+        named(&sds_path(&path)).is_some_and(|named| Path::new(&named).file_name() == Path::new(&path).file_name());
+    if is_kept { Ok(()) } else { replace(Path::new(&sds_path(&path)), &sds).map_err(written) }
+}
+
+/// The file that one beside a key names.
+fn named(path: &str) -> Option<String> {
+    let sds = serde_saphyr::from_str::<Value>(&fs::read_to_string(path).ok()?).ok()?;
+    Some(sds.pointer("/resources/0/generic_secret/secret/filename")?.as_str()?.to_owned())
 }
 
 /// Puts a new file, which only its owner can read, in the place of the one that may be there, whose owner it keeps if it
@@ -55,11 +64,9 @@ pub fn check(file: &str) -> Result<Option<String>, String> {
     credential::check(&content)
         .map_err(|found| format!("{file} holds {found}, expected `Basic` and the base64 of `user:key`; {repair}"))?;
     let path = sds_path(file);
-    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}; {repair}"))?;
-    let named = serde_saphyr::from_str::<Value>(&text).ok();
-    let named = named.as_ref().and_then(|sds| sds.pointer("/resources/0/generic_secret/secret/filename")?.as_str());
-    let is_same = |named: &str| Some(fs::canonicalize(named).ok()? == fs::canonicalize(file).ok()?);
-    if named.and_then(is_same) != Some(true) {
+    fs::read_to_string(&path).map_err(|error| format!("{path}: {error}; {repair}"))?;
+    let is_same = |named: String| Some(fs::canonicalize(named).ok()? == fs::canonicalize(file).ok()?);
+    if named(&path).and_then(is_same) != Some(true) {
         return Err(format!("{path} does not name {file}; {repair}"));
     }
     Ok(others_read(file).then(|| format!("{file} can be read by others than its owner: `chmod 600 {file}`")))
