@@ -29,13 +29,13 @@ pub fn polled(record: &str, action: &str, package: Option<&str>) -> Option<Polle
     }
     let annotation = |name| annotation(&value, name).and_then(|value| value.as_str().map(str::to_owned));
     let (path, binding) = (annotation("path").unwrap_or_default(), annotation("binding"));
-    let own = match package {
-        None => path == format!("guest/{action}"),
-        Some(package) => {
-            path == format!("guest/{package}/{action}")
-                || binding == Some(format!("guest/{package}"))
-                    && path.rsplit('/').next() == Some(action)
-                    && path.contains('/')
+    let own = match (package, binding) {
+        (None, None) => path == format!("guest/{action}"),
+        (None, Some(_)) => false,
+        (Some(package), None) => path == format!("guest/{package}/{action}"),
+        (Some(package), Some(binding)) => {
+            let is_of_action = path.rsplit('/').next() == Some(action) && path.contains('/');
+            binding == format!("guest/{package}") && is_of_action
         }
     };
     if !own {
