@@ -36,8 +36,8 @@ impl<'a> Form<'a> {
                 continue;
             }
             let mut parts = field.splitn(2, |byte| *byte == b'=');
-            decode_form(parts.next().unwrap_or_default(), &mut self.name)?;
-            decode_form(parts.next().unwrap_or_default(), &mut self.value)?;
+            decode(parts.next().unwrap_or_default(), &mut self.name)?;
+            decode(parts.next().unwrap_or_default(), &mut self.value)?;
             return Ok(Some((&self.name, &self.value)));
         }
         Ok(None)
@@ -108,7 +108,7 @@ impl Fields {
 }
 
 /// Puts what a text stands for into a buffer. Never more bytes than the text has.
-pub fn decode_form(text: &[u8], decoded: &mut Vec<u8>) -> Result<(), OutOfMemory> {
+fn decode(text: &[u8], decoded: &mut Vec<u8>) -> Result<(), OutOfMemory> {
     decoded.clear();
     decoded.try_reserve(text.len()).map_err(|_| OutOfMemory)?;
     for (index, part) in text.split(|byte| *byte == b'+').enumerate() {

@@ -37,6 +37,17 @@ impl<T> Entry<T> {
         }
     }
 
+    /// What this entry and one of another attribute, which says the same in its own way, say together. `both` joins two values.
+    pub fn and(self, other: Self, both: impl FnOnce(T, T) -> Self) -> Self {
+        match (self, other) {
+            (Self::Wrong, _) | (_, Self::Wrong) => Self::Wrong,
+            (Self::Value(one), Self::Value(other)) => both(one, other),
+            (Self::Value(value), _) | (_, Self::Value(value)) => Self::Value(value),
+            (Self::Null, _) | (_, Self::Null) => Self::Null,
+            (Self::Absent, Self::Absent) => Self::Absent,
+        }
+    }
+
     /// The value, if there is a valid one.
     pub fn value(self) -> Option<T> {
         match self {

@@ -27,29 +27,20 @@ impl Level {
     pub fn of(object: &mut Object<'_, '_>) -> Self {
         let mut level = Self::take_from(object);
         let service_token = std::mem::take(&mut level.service_token);
-        level.authorization = match (level.authorization, service_token) {
-            (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
-            (Entry::Value(_), Entry::Value(_)) => {
-                object.wrong("authorization", Wrong::new("given beside `service_token`", &"one of them"));
-                Entry::Wrong
-            }
-            (Entry::Value(secret), _) | (_, Entry::Value(secret)) => Entry::Value(secret),
-            (Entry::Null, _) | (_, Entry::Null) => Entry::Null,
-            (Entry::Absent, Entry::Absent) => Entry::Absent,
-        };
+        level.authorization = level.authorization.and(service_token, |_, _| {
+            object.wrong("authorization", Wrong::new("given beside `service_token`", &"one of them"));
+            Entry::Wrong
+        });
         let result = std::mem::take(&mut level.result);
-        level.mode = match (level.mode, result) {
-            (Entry::Wrong, _) | (_, Entry::Wrong) => Entry::Wrong,
-            (Entry::Value(mode), Entry::Value(result)) if mode != mode_of(result) => {
-                let expected = format_args!("{:?} or none where `result` is {result}", word(mode_of(result)));
-                object.wrong("mode", Wrong::new(&format!("{:?}", word(mode)), &expected));
-                Entry::Wrong
+        level.mode = level.mode.and(result.map(mode_of), |mode, of_result| {
+            if mode == of_result {
+                return Entry::Value(mode);
             }
-            (Entry::Value(mode), _) => Entry::Value(mode),
-            (_, Entry::Value(result)) => Entry::Value(mode_of(result)),
-            (Entry::Null, _) | (_, Entry::Null) => Entry::Null,
-            (Entry::Absent, Entry::Absent) => Entry::Absent,
-        };
+            let expected =
+                format_args!("{:?} or none where `result` is {}", word(of_result), of_result == Mode::Result);
+            object.wrong("mode", Wrong::new(&format!("{:?}", word(mode)), &expected));
+            Entry::Wrong
+        });
         if matches!(level.trigger, Entry::Value(_)) {
             let beside = |attribute: &'static str, is_given: bool| is_given.then_some(attribute);
             let others = [
